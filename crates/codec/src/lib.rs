@@ -1,1 +1,32 @@
-//! Skeleton.
+//! Patches: a file that turns one artifact into another, and the full, the artifact itself.
+//!
+//! [`apply`] and [`full::decompress`] stream: download in, artifact out, in the memory that the
+//! header declares. They never trust what they read: every length is checked, every loop is
+//! bounded, the output stops at the size that was announced, and its digest is compared.
+//! [`diff`] and `full::compress` (feature `encode`) make what they read.
+//!
+//! The bytes of a patch file are written down in `docs/formats.md`, why they are as they are in
+//! `docs/codec.md`.
+
+#![forbid(unsafe_code)]
+
+mod apply;
+mod bidiff;
+mod coding;
+#[cfg(feature = "encode")]
+mod diff;
+mod error;
+pub mod frame;
+pub mod full;
+mod header;
+pub mod limit;
+mod old;
+mod output;
+mod window;
+
+pub use apply::{ApplyLimits, Patch, apply};
+#[cfg(feature = "encode")]
+pub use diff::{DiffOptions, MAX_SIZE, diff, diff_memory};
+pub use error::CodecError;
+pub use header::{FORMAT, Header, MAGIC, read_header};
+pub use old::ReadAt;

@@ -1,0 +1,87 @@
+//! Applying a patch: patch in, new file out.
+
+use crate::coding::Coding;
+use crate::old::OldFile;
+use crate::output::{Download, write_exactly};
+use crate::{CodecError, Header, ReadAt, header};
+use std::io::{Read, Write};
+
+/// What the caller allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyLimits {
+    /// Most memory that decoding may need, in bytes.
+    pub memory: u64,
+}
+
+impl Default for ApplyLimits {
+    /// 256 MB.
+    fn default() -> Self {
+        ApplyLimits { memory: 256 << 20 }
+    }
+}
+
+/// A patch whose header has been read and whose body has not.
+pub struct Patch<R> {
+    header: Header,
+    coding: Coding,
+    body: R,
+}
+
+impl<R: Read> Patch<R> {
+    /// Reads the header.
+    pub fn open(mut patch: R) -> Result<Self, CodecError> {
+        let (header, coding) = header::read(&mut patch)?;
+        Ok(Patch { header, coding, body: patch })
+    }
+
+    /// What the patch says about itself. Who knows better, from a signed index, compares it
+    /// before [`Patch::apply`].
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Writes the new file. What has been written is worth nothing until this returns `Ok`: then
+    /// it has the length and the digest of the header, and the whole patch was read.
+    pub fn apply(
+        self,
+        old: &(impl ReadAt + ?Sized),
+        new: &mut impl Write,
+        limits: &ApplyLimits,
+    ) -> Result<Header, CodecError> {
+        let Patch { header, coding, body } = self;
+        run(&header, coding, Box::new(Download(body)), &old, new, limits)?;
+        Ok(header)
+    }
+}
+
+/// Applies `patch` to `old`, see [`Patch::apply`].
+pub fn apply(
+    patch: impl Read,
+    old: &(impl ReadAt + ?Sized),
+    new: &mut impl Write,
+    limits: &ApplyLimits,
+) -> Result<Header, CodecError> {
+    Patch::open(patch)?.apply(old, new, limits)
+}
+
+// Not generic, so that it is compiled (and optimised) here and not in each caller.
+fn run(
+    header: &Header,
+    coding: Coding,
+    body: Box<dyn Read + '_>,
+    old: &dyn ReadAt,
+    new: &mut dyn Write,
+    limits: &ApplyLimits,
+) -> Result<(), CodecError> {
+    const WHAT: &str = "patch";
+    if header.memory > limits.memory {
+        return Err(CodecError::Memory { what: WHAT, needs: header.memory, limit: limits.memory });
+    }
+    let old = OldFile::open(old, header)?;
+    let mut decoded = coding.decode(header, body, old)?;
+    let found = write_exactly(&mut decoded, new, header.to_size, WHAT)?;
+    if found != header.to {
+        return Err(CodecError::WrongNew { expected: header.to, found });
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The ways in which the body of a patch may be coded.
+//!
+//! To add one: a module with the two functions of [`crate::bidiff`], a variant here with its
+//! number, a name in `upstep_model::Codec`. Header, limits, digests and the choice of the
+//! smallest are not its business.
+
+use crate::old::OldFile;
+use crate::{CodecError, Header, bidiff};
+use std::io::Read;
+use upstep_model::Codec;
+
+/// A way to code the body of a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// The stream of the crates bidiff and bipatch in zstd frames.
+    Bidiff,
+}
+
+/// A coded body, and what decoding it takes.
+#[cfg(feature = "encode")]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) memory: u64,
+}
+
+impl Coding {
+    #[cfg(feature = "encode")]
+    pub(crate) const ALL: [Coding; 1] = [Coding::Bidiff];
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Coding::Bidiff),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "encode")]
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Coding::Bidiff => 1,
+        }
+    }
+
+    pub(crate) fn codec(self) -> Codec {
+        match self {
+            Coding::Bidiff => Codec::Bidiff,
+        }
+    }
+
+    /// A reader of the new file. It may yield anything: the caller checks length and digest. It
+    /// takes no more memory than the header declares and no more time than the header's lengths
+    /// justify.
+    pub(crate) fn decode<'a>(
+        self,
+        header: &Header,
+        body: Box<dyn Read + 'a>,
+        old: OldFile<'a>,
+    ) -> Result<Box<dyn Read + 'a>, CodecError> {
+        match self {
+            Coding::Bidiff => bidiff::decode(header, body, old),
+        }
+    }
+
+    /// The body that makes `new` of `old`; `None` if this way does not apply to such files.
+    #[cfg(feature = "encode")]
+    pub(crate) fn encode(self, old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
+        match self {
+            Coding::Bidiff => bidiff::encode(old, new, level).map(Some),
+        }
+    }
+}

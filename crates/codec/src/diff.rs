@@ -1,0 +1,75 @@
+//! Making a patch.
+
+use crate::coding::Coding;
+use crate::{CodecError, Header, bidiff, header};
+use upstep_model::Digest;
+
+/// Longest file that a patch is made of or for: the suffix array has 32-bit numbers.
+pub const MAX_SIZE: u64 = i32::MAX as u64;
+
+/// How to make a patch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiffOptions {
+    /// Level of zstd, 1 to 22.
+    pub level: i32,
+}
+
+impl Default for DiffOptions {
+    fn default() -> Self {
+        DiffOptions { level: 19 }
+    }
+}
+
+/// Makes the patch file that turns `old` into `new`: the smallest of the codings that apply.
+pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, CodecError> {
+    check_size("old file", old.len() as u64)?;
+    check_size("new file", new.len() as u64)?;
+    check_level(options.level)?;
+    let mut best: Option<Vec<u8>> = None;
+    for coding in Coding::ALL {
+        let Some(body) = coding.encode(old, new, options.level)? else { continue };
+        let header = Header {
+            codec: coding.codec(),
+            from: Digest::of(old),
+            from_size: old.len() as u64,
+            to: Digest::of(new),
+            to_size: new.len() as u64,
+            memory: body.memory,
+        };
+        let mut patch = header::write(&header, coding);
+        patch.extend(body.bytes);
+        if best.as_ref().is_none_or(|best| patch.len() < best.len()) {
+            best = Some(patch);
+        }
+    }
+    Ok(best.expect("bidiff applies to every pair of files"))
+}
+
+/// Memory that [`diff`] needs with the default options, the two files included, in bytes.
+pub fn diff_memory(old: u64, new: u64) -> u64 {
+    let files = old.saturating_add(new);
+    files.saturating_add(bidiff::encode_memory(old, new, DiffOptions::default().level))
+}
+
+fn check_size(what: &'static str, size: u64) -> Result<(), CodecError> {
+    if size > MAX_SIZE {
+        return Err(CodecError::TooLarge { what, size, limit: MAX_SIZE });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_level(level: i32) -> Result<(), CodecError> {
+    if (1..=22).contains(&level) { Ok(()) } else { Err(CodecError::Level { found: level }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_2_gib_are_refused_by_name() {
+        let error = check_size("old file", 1 << 31).expect_err("too large");
+        assert_eq!(error.to_string(), "old file has 2147483648 bytes, a diff takes at most 2147483647");
+        assert!(check_size("new file", MAX_SIZE).is_ok());
+    }
+}

@@ -1,0 +1,88 @@
+//! zstd frames with a bounded window, and what decoding them takes in memory.
+
+use crate::CodecError;
+use crate::error::carry;
+use crate::old::CACHE;
+use std::io::{self, BufReader, Read};
+use zstd::stream::read::Decoder;
+
+/// The smallest window that zstd knows, as a power of two.
+pub(crate) const MIN_LOG: u32 = 10;
+
+/// The largest window that is written into a patch. Decoders of 32-bit systems know no larger one.
+#[cfg(feature = "encode")]
+pub(crate) const MAX_LOG: u32 = 27;
+
+/// The largest window of a full: 32 MB.
+pub(crate) const MAX_FULL_LOG: u32 = 25;
+
+/// Memory that decoding needs beside the window: zstd's context and its buffers (about 700 KB
+/// with the outer frame of a small patch), the cache of the old file, and our own buffers.
+const BESIDE: u64 = CACHE + (1 << 20);
+
+/// What decoding needs with the smallest window.
+pub(crate) const LEAST_MEMORY: u64 = BESIDE + (1 << MIN_LOG);
+
+/// The window for `size` bytes: no larger than they are.
+#[cfg(feature = "encode")]
+pub(crate) fn log_for(size: u64, max: u32) -> u32 {
+    (u64::BITS - size.saturating_sub(1).leading_zeros()).clamp(MIN_LOG, max)
+}
+
+/// What decoding needs with a window of this size.
+#[cfg(feature = "encode")]
+pub(crate) fn memory(log: u32) -> u64 {
+    (1u64 << log) + BESIDE
+}
+
+/// The largest window that fits into `memory`; `None` if not even the smallest does.
+pub(crate) fn log_within(memory: u64, max: u32) -> Option<u32> {
+    let window = memory.checked_sub(BESIDE).filter(|window| *window >= 1 << MIN_LOG)?;
+    Some(window.ilog2().min(max))
+}
+
+/// A reader of zstd frames that refuses a window of more than 2^`log` bytes before it allocates.
+pub(crate) struct Frames<R: Read> {
+    decoder: Decoder<'static, BufReader<R>>,
+    what: &'static str,
+}
+
+impl<R: Read> Frames<R> {
+    pub(crate) fn new(reader: R, what: &'static str, log: u32) -> Result<Self, CodecError> {
+        let failed = |source| CodecError::Io { operation: "start the zstd decoder", source };
+        let mut decoder = Decoder::new(reader).map_err(failed)?;
+        decoder.window_log_max(log).map_err(failed)?;
+        Ok(Frames { decoder, what })
+    }
+}
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.decoder.read(buf) {
+                // Whoever reads a varint byte by byte does not try again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(carry(CodecError::Truncated { what: self.what }));
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "encode"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_declared_suffices_for_the_window_that_was_used() {
+        for log in MIN_LOG..=MAX_LOG {
+            assert_eq!(log_within(memory(log), 31), Some(log));
+            assert_eq!(log_within(memory(log) - 1, 31), (log > MIN_LOG).then(|| log - 1));
+        }
+        assert_eq!((log_for(0, 27), log_for(1 << 20, 27), log_for((1 << 20) + 1, 27)), (10, 20, 21));
+        assert_eq!(log_for(u64::MAX, 25), 25);
+        assert_eq!(log_within(u64::MAX, 25), Some(25));
+    }
+}
