@@ -2,12 +2,13 @@
 
 use crate::Metadata;
 use crate::error::TrustError;
-use crate::metadata::flat_targets;
+use crate::metadata::{Numbers, flat_targets};
 use crate::role::Role;
 use crate::root::Root;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use tough::schema::{self, Signed};
 
 /// One file: its bytes and what they say.
@@ -108,15 +109,19 @@ impl Known {
     /// What the files say, if all of them are there.
     pub(crate) fn metadata(&self, root: &Root) -> Option<Metadata> {
         let targets = self.targets.as_ref()?;
-        let timestamp_expires = self.timestamp.content.expires;
-        let expires = root.signed.signed.expires.min(timestamp_expires);
         Some(Metadata {
             root_version: root.version(),
-            timestamp_version: self.timestamp.version(),
-            snapshot_version: self.snapshot.version(),
-            targets_version: targets.version(),
-            expires: expires.min(self.snapshot.content.expires).min(targets.content.expires),
-            timestamp_expires,
+            numbers: Numbers {
+                targets: targets.version(),
+                snapshot: self.snapshot.version(),
+                timestamp: self.timestamp.version(),
+            },
+            expiries: BTreeMap::from([
+                (Role::Root, root.signed.signed.expires),
+                (Role::Targets, targets.content.expires),
+                (Role::Snapshot, self.snapshot.content.expires),
+                (Role::Timestamp, self.timestamp.content.expires),
+            ]),
             targets: flat_targets(&targets.content),
         })
     }

@@ -35,13 +35,12 @@ pub use document::{
     parse_targets, parse_timestamp,
 };
 pub use error::TrustError;
-pub use metadata::{Metadata, Target};
+pub use metadata::{Metadata, Numbers, Target, Target as TargetInfo};
 pub use refresh::refresh;
 pub use role::Role;
 #[cfg(feature = "sign")]
 pub use sign::{
-    Current, Lifetimes, Numbers, SignError, Signed, SigningKey, TargetInfo, check_key, is_encrypted, new_root, resign,
-    rotate_root, sign,
+    Current, Lifetimes, SignError, Signed, SigningKey, check_key, is_encrypted, new_root, resign, rotate_root, sign,
 };
 pub use source::{Fetched, Source, SourceError};
 pub use state::State;

@@ -1,5 +1,6 @@
 //! What verified metadata says.
 
+use crate::Role;
 use crate::document::digest_of;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -15,15 +16,24 @@ pub struct Target {
     pub size: u64,
 }
 
+/// The versions of the metadata of one commit. The timestamp's is the commit's number; those of
+/// snapshot and targets are above all that were ever used, by whomever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of `N.targets.json`.
+    pub targets: u64,
+    /// Of `N.snapshot.json`.
+    pub snapshot: u64,
+    /// Of the timestamp.
+    pub timestamp: u64,
+}
+
 /// The signed metadata of one app, verified: all four roles, none of them expired at the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     pub(crate) root_version: u64,
-    pub(crate) timestamp_version: u64,
-    pub(crate) snapshot_version: u64,
-    pub(crate) targets_version: u64,
-    pub(crate) expires: Timestamp,
-    pub(crate) timestamp_expires: Timestamp,
+    pub(crate) numbers: Numbers,
+    pub(crate) expiries: BTreeMap<Role, Timestamp>,
     pub(crate) targets: BTreeMap<String, Target>,
 }
 
@@ -43,29 +53,34 @@ impl Metadata {
         self.root_version
     }
 
+    /// The versions of the other three.
+    pub fn numbers(&self) -> Numbers {
+        self.numbers
+    }
+
     /// The version of the timestamp: the number of the commit.
     pub fn timestamp_version(&self) -> u64 {
-        self.timestamp_version
+        self.numbers.timestamp
     }
 
     /// The version of the snapshot.
     pub fn snapshot_version(&self) -> u64 {
-        self.snapshot_version
+        self.numbers.snapshot
     }
 
     /// The version of the targets metadata.
     pub fn targets_version(&self) -> u64 {
-        self.targets_version
+        self.numbers.targets
+    }
+
+    /// When the metadata of one role expires.
+    pub fn expiry(&self, role: Role) -> Timestamp {
+        self.expiries.get(&role).copied().unwrap_or(Timestamp::MIN)
     }
 
     /// When the first of the four expires.
     pub fn expires(&self) -> Timestamp {
-        self.expires
-    }
-
-    /// When the timestamp expires: from then on its absence shows as a freeze.
-    pub fn timestamp_expires(&self) -> Timestamp {
-        self.timestamp_expires
+        self.expiries.values().min().copied().unwrap_or(Timestamp::MIN)
     }
 }
 

@@ -7,7 +7,7 @@ mod root;
 
 pub use error::SignError;
 pub use key::{SigningKey, is_encrypted};
-pub use publish::{Current, Numbers, Signed, TargetInfo, resign, sign};
+pub use publish::{Current, Signed, resign, sign};
 pub use root::{check_key, new_root, rotate_root};
 
 use crate::Role;

@@ -4,33 +4,12 @@
 use super::root::{self, Authority};
 use super::{Lifetimes, SPEC_VERSION, SignError, SigningKey, hashes, hashes_of, number, seal};
 use crate::known::Known;
-use crate::{Role, document, metadata};
+use crate::{Numbers, Role, Target, document, metadata};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use tough::TargetName;
 use tough::schema;
 use upstep_model::Digest;
-
-/// A target to sign for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TargetInfo {
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// The versions of the metadata of one commit. The timestamp's is the commit's number; those of
-/// snapshot and targets are above all that were ever used, by whomever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Numbers {
-    /// Of `N.targets.json`.
-    pub targets: u64,
-    /// Of `N.snapshot.json`.
-    pub snapshot: u64,
-    /// Of the timestamp.
-    pub timestamp: u64,
-}
 
 /// What one commit writes. The targets themselves are not part of it: the caller has their bytes,
 /// and writes them first, to `targets/DIGEST.NAME`.
@@ -56,7 +35,7 @@ pub struct Current<'a> {
 /// Signs targets, snapshot and timestamp: what a publish writes.
 pub fn sign(
     root: &[u8],
-    targets: &BTreeMap<String, TargetInfo>,
+    targets: &BTreeMap<String, Target>,
     numbers: Numbers,
     keys: &BTreeMap<Role, SigningKey>,
     lifetimes: &Lifetimes,
@@ -168,7 +147,7 @@ fn verify(authority: &Authority, current: Current<'_>) -> Result<Known, SignErro
     Ok(known)
 }
 
-fn target((name, info): (&String, &TargetInfo)) -> Result<(TargetName, schema::Target), SignError> {
+fn target((name, info): (&String, &Target)) -> Result<(TargetName, schema::Target), SignError> {
     let bad_name = || SignError::Name { name: name.clone() };
     if !metadata::is_flat(name) {
         return Err(bad_name());
