@@ -1,0 +1,379 @@
+//! Private keys: where they are, how they are read, and `differ keys status`.
+//!
+//! A key comes from the environment, from a file or from standard input, never from an argument:
+//! arguments are for all to see. This is the one file of the crate that reads the environment.
+
+use crate::project::{Project, ProjectError, failed};
+use crate::published::Published;
+use crate::{DifferError, duration};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use upstep_store::{Store, StoreError};
+use upstep_trust::{Role, SignError, SigningKey, parse_root};
+
+/// The environment variable of the passphrase.
+pub const PASSPHRASE: &str = "UPSTEP_PASSPHRASE";
+
+/// What stands for standard input in place of a path.
+const INPUT: &str = "-";
+
+/// The environment variable that holds a role's key: `UPSTEP_KEY_TARGETS`.
+pub fn variable(role: Role) -> String {
+    format!("UPSTEP_KEY_{}", role.as_str().to_uppercase())
+}
+
+/// Where the key of each role is: a path, or `-` for standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyFiles {
+    root: PathBuf,
+    targets: PathBuf,
+    snapshot: PathBuf,
+    timestamp: PathBuf,
+}
+
+impl Default for KeyFiles {
+    fn default() -> Self {
+        let file = |role: Role| PathBuf::from(format!("keys/{role}.pem"));
+        KeyFiles {
+            root: file(Role::Root),
+            targets: file(Role::Targets),
+            snapshot: file(Role::Snapshot),
+            timestamp: file(Role::Timestamp),
+        }
+    }
+}
+
+impl KeyFiles {
+    /// Where a role's key is.
+    pub fn of(&self, role: Role) -> &Path {
+        match role {
+            Role::Root => &self.root,
+            Role::Targets => &self.targets,
+            Role::Snapshot => &self.snapshot,
+            Role::Timestamp => &self.timestamp,
+        }
+    }
+
+    /// The same, with paths taken relative to `folder`.
+    pub(crate) fn within(self, folder: &Path) -> KeyFiles {
+        let absolute = |path: PathBuf| if path == Path::new(INPUT) { path } else { folder.join(path) };
+        KeyFiles {
+            root: absolute(self.root),
+            targets: absolute(self.targets),
+            snapshot: absolute(self.snapshot),
+            timestamp: absolute(self.timestamp),
+        }
+    }
+
+    /// Reads the keys of `roles`. `root` tells apart the keys that standard input holds.
+    pub(crate) fn load(
+        &self,
+        roles: &[Role],
+        root: &[u8],
+        secrets: &mut Secrets,
+    ) -> Result<BTreeMap<Role, SigningKey>, ProjectError> {
+        let mut keys = BTreeMap::new();
+        for role in roles {
+            keys.insert(*role, self.key(*role, root, secrets)?);
+        }
+        Ok(keys)
+    }
+
+    fn key(&self, role: Role, root: &[u8], secrets: &mut Secrets) -> Result<SigningKey, ProjectError> {
+        match self.text(role, secrets)? {
+            Text::Found { origin, text } => secrets.decrypt(role, &origin, &text),
+            Text::Input => secrets.from_input(role, root),
+            Text::Missing => {
+                Err(ProjectError::NoKey { role, path: self.of(role).to_owned(), variable: variable(role) })
+            }
+        }
+    }
+
+    /// The text of a key, still encrypted if it is.
+    fn text(&self, role: Role, secrets: &Secrets) -> Result<Text, ProjectError> {
+        let variable = variable(role);
+        if let Some(text) = (secrets.environment)(&variable) {
+            return Ok(Text::Found { origin: variable, text });
+        }
+        let path = self.of(role);
+        if path == Path::new(INPUT) {
+            return Ok(Text::Input);
+        }
+        match crate::project::read(path) {
+            Ok(text) => Ok(Text::Found { origin: path.display().to_string(), text }),
+            Err(ProjectError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Text::Missing),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where the text of a key was found.
+enum Text {
+    Found { origin: String, text: String },
+    Input,
+    Missing,
+}
+
+/// Where secrets come from, apart from files.
+pub(crate) struct Secrets {
+    environment: Box<dyn Fn(&str) -> Option<String>>,
+    input: Box<dyn FnMut() -> io::Result<String>>,
+    ask: Box<dyn FnMut(&str) -> Option<io::Result<String>>>,
+    /// Asked for once, used for all roles.
+    passphrase: Option<String>,
+    /// What standard input held, read once.
+    blocks: Option<Vec<String>>,
+}
+
+impl Secrets {
+    /// The environment, the standard input and the terminal of this process.
+    pub(crate) fn of_this_process() -> Secrets {
+        Secrets::new(
+            |name| std::env::var(name).ok(),
+            || {
+                let mut text = String::new();
+                io::stdin().take(1 << 20).read_to_string(&mut text).map(|_| text)
+            },
+            |prompt| io::stderr().is_terminal().then(|| rpassword::prompt_password(prompt)),
+        )
+    }
+
+    /// From functions, for tests. `ask` returns `None` where there is no terminal.
+    pub(crate) fn new(
+        environment: impl Fn(&str) -> Option<String> + 'static,
+        input: impl FnMut() -> io::Result<String> + 'static,
+        ask: impl FnMut(&str) -> Option<io::Result<String>> + 'static,
+    ) -> Secrets {
+        Secrets {
+            environment: Box::new(environment),
+            input: Box::new(input),
+            ask: Box::new(ask),
+            passphrase: None,
+            blocks: None,
+        }
+    }
+
+    /// The passphrase for keys that are made now: from the environment, or asked for twice.
+    pub(crate) fn new_passphrase(&mut self, is_wanted: bool) -> Result<Option<String>, ProjectError> {
+        let passphrase = match (self.environment)(PASSPHRASE) {
+            Some(passphrase) => passphrase,
+            None if !is_wanted => return Ok(None),
+            None => {
+                let first = self.ask("passphrase for the new keys: ")?;
+                if first != self.ask("again: ")? {
+                    return Err(ProjectError::PassphrasesDiffer);
+                }
+                first
+            }
+        };
+        if passphrase.is_empty() {
+            return Err(ProjectError::EmptyPassphrase);
+        }
+        Ok(Some(passphrase))
+    }
+
+    fn ask(&mut self, prompt: &str) -> Result<String, ProjectError> {
+        let no_terminal = || io::Error::other(format!("standard error is no terminal, and {PASSPHRASE} is not set"));
+        (self.ask)(prompt).unwrap_or_else(|| Err(no_terminal())).map_err(|source| ProjectError::Ask { source })
+    }
+
+    fn decrypt(&mut self, role: Role, origin: &str, text: &str) -> Result<SigningKey, ProjectError> {
+        let unusable = |source| ProjectError::Key { role, origin: origin.to_owned(), source };
+        if upstep_trust::is_encrypted(text) && self.passphrase.is_none() {
+            self.passphrase = (self.environment)(PASSPHRASE);
+            if self.passphrase.is_none() {
+                let asked = (self.ask)(&format!("passphrase of the {role} key: "));
+                let asked = asked.ok_or_else(|| unusable(SignError::PassphraseNeeded))?;
+                self.passphrase = Some(asked.map_err(|source| ProjectError::Ask { source })?);
+            }
+        }
+        SigningKey::from_pem(text, self.passphrase.as_deref()).map_err(unusable)
+    }
+
+    /// The key on standard input that `root` names for the role; with one key only, that one.
+    fn from_input(&mut self, role: Role, root: &[u8]) -> Result<SigningKey, ProjectError> {
+        let blocks = match self.blocks.take() {
+            Some(blocks) => blocks,
+            None => blocks(&(self.input)().map_err(failed("read", Path::new("standard input")))?),
+        };
+        let mut keys = Vec::new();
+        for block in &blocks {
+            keys.push(self.decrypt(role, "standard input", block)?);
+        }
+        self.blocks = Some(blocks);
+        let named = parse_root(root).ok().and_then(|mut root| root.keys.remove(&role)).unwrap_or_default();
+        let found = keys.len();
+        let place = keys.iter().position(|key| named.iter().any(|id| id == key.key_id()));
+        match place.or_else(|| (found == 1).then_some(0)) {
+            Some(place) => Ok(keys.swap_remove(place)),
+            None => Err(ProjectError::NoKeyOnInput { role, found }),
+        }
+    }
+}
+
+/// The PEM documents in a text, each with its own begin and end.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("-----BEGIN ") {
+            blocks.push(String::new());
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.push_str(line);
+            block.push('\n');
+        }
+    }
+    blocks
+}
+
+/// Shows the keys of the project and the age of what they signed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Which role has which key, where it is, and until when its metadata is valid
+    Status,
+}
+
+/// Runs `differ keys ...`.
+pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
+    let Command::Status = args.command;
+    let project = Project::load(project)?;
+    let now = Timestamp::now();
+    let status = crate::runtime()?.block_on(status(&project, &Secrets::of_this_process(), now))?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&status).expect("strings and numbers are always JSON"));
+        return Ok(());
+    }
+    println!("{:<10} {:<17} {:<10} {:<22} key", "role", "key id", "stored as", "metadata valid");
+    for row in &status {
+        println!("{row}");
+    }
+    for row in status.iter().filter(|row| row.is_due) {
+        eprintln!("warning: {}", row.warning());
+    }
+    Ok(())
+}
+
+/// One role, as `keys status` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoleStatus {
+    /// The role.
+    pub role: &'static str,
+    /// The ids of the keys that the newest root names.
+    pub key_ids: Vec<String>,
+    /// Where the key is looked for: a path, an environment variable, or `-`.
+    pub place: String,
+    /// How it is there.
+    pub key: KeyState,
+    /// Until when the role's newest metadata in the store is valid.
+    pub expires: Option<Timestamp>,
+    /// What is left of it, in seconds; negative once it is past.
+    pub seconds_left: Option<i64>,
+    /// Whether a third of the lifetime is left, or less.
+    pub is_due: bool,
+}
+
+/// How a private key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyState {
+    /// As plain text.
+    Plain,
+    /// Encrypted with a passphrase.
+    Encrypted,
+    /// To be given on standard input.
+    Input,
+    /// Not here; for the root key that is as it should be.
+    Missing,
+    /// A key that the root does not name, or no key at all.
+    Wrong,
+}
+
+impl std::fmt::Display for RoleStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let id: String = self.key_ids.first().map(|id| id.chars().take(16).collect()).unwrap_or_default();
+        let key = match self.key {
+            KeyState::Plain => "plain",
+            KeyState::Encrypted => "encrypted",
+            KeyState::Input => "input",
+            KeyState::Missing => "missing",
+            KeyState::Wrong => "WRONG KEY",
+        };
+        let valid = match self.seconds_left {
+            None => "nothing in the store".to_owned(),
+            Some(left) if left < 0 => "EXPIRED".to_owned(),
+            Some(left) => format!("{} left", duration::roughly(jiff::SignedDuration::from_secs(left))),
+        };
+        write!(f, "{:<10} {id:<17} {key:<10} {valid:<22} {}", self.role, self.place)
+    }
+}
+
+impl RoleStatus {
+    fn warning(&self) -> String {
+        let cure = match self.role {
+            "root" => "sign a new root",
+            "targets" => "publish, which signs it anew",
+            _ => "run `differ resign`",
+        };
+        let expires = self.expires.map(|time| time.to_string()).unwrap_or_default();
+        format!("the {} metadata is valid until {expires}: {cure}", self.role)
+    }
+}
+
+/// The status of all roles. Nothing is decrypted, so no passphrase is needed.
+async fn status(project: &Project, secrets: &Secrets, now: Timestamp) -> Result<Vec<RoleStatus>, DifferError> {
+    let published = match Store::open(&project.store) {
+        Ok(store) => Published::load(&store, &project.app, &project.root).await?,
+        Err(StoreError::NoFolder { .. }) => Published::load(&Store::memory(), &project.app, &project.root).await?,
+        Err(error) => return Err(error.into()),
+    };
+    let root = parse_root(&published.root)?;
+    let mut rows = Vec::new();
+    for role in Role::ALL {
+        let expires = match (&published.metadata, role) {
+            (Some(metadata), role) => Some(metadata.expiry(role)),
+            (None, Role::Root) => Some(root.expires),
+            (None, _) => None,
+        };
+        let key_ids = root.keys.get(&role).cloned().unwrap_or_default();
+        let (place, key) = key_state(&project.keys, role, &key_ids, secrets)?;
+        let left = expires.map(|expires| expires.duration_since(now));
+        rows.push(RoleStatus {
+            role: role.as_str(),
+            key_ids,
+            place,
+            key,
+            expires,
+            seconds_left: left.map(|left| left.as_secs()),
+            is_due: left.is_some_and(|left| left <= project.lifetimes.of(role) / 3),
+        });
+    }
+    Ok(rows)
+}
+
+fn key_state(
+    files: &KeyFiles,
+    role: Role,
+    named: &[String],
+    secrets: &Secrets,
+) -> Result<(String, KeyState), ProjectError> {
+    let path = files.of(role).display().to_string();
+    Ok(match files.text(role, secrets)? {
+        Text::Input => (path, KeyState::Input),
+        Text::Missing => (path, KeyState::Missing),
+        Text::Found { origin, text } if upstep_trust::is_encrypted(&text) => (origin, KeyState::Encrypted),
+        Text::Found { origin, text } => match SigningKey::from_pem(&text, None) {
+            Ok(key) if named.iter().any(|id| id == key.key_id()) => (origin, KeyState::Plain),
+            _ => (origin, KeyState::Wrong),
+        },
+    })
+}
