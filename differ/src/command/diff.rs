@@ -1,0 +1,79 @@
+//! `differ diff`
+
+use super::output::{self, bytes};
+use crate::{DifferError, artifact, file};
+use serde::Serialize;
+use std::path::PathBuf;
+use upstep_codec::{ApplyLimits, DiffOptions, Header};
+use upstep_model::Digest;
+
+/// Make a patch file
+///
+/// The patch is applied again before it is written.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file that the patch is for
+    old: PathBuf,
+    /// The file that the patch makes
+    new: PathBuf,
+    /// The patch to write
+    patch: PathBuf,
+}
+
+/// What a patch file is.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    patch: Digest,
+    patch_size: u64,
+    codec: String,
+    from: Digest,
+    from_size: u64,
+    to: Digest,
+    to_size: u64,
+    memory: u64,
+}
+
+impl Report {
+    /// What `header` says, and the patch file itself.
+    pub fn new(header: &Header, patch: Digest, patch_size: u64) -> Self {
+        Report {
+            patch,
+            patch_size,
+            codec: header.codec.to_string(),
+            from: header.from,
+            from_size: header.from_size,
+            to: header.to,
+            to_size: header.to_size,
+            memory: header.memory,
+        }
+    }
+
+    /// Prints it.
+    pub fn print(&self, json: bool) -> Result<(), DifferError> {
+        if json {
+            return output::json(self);
+        }
+        output::text(&format!(
+            "patch   {} ({} bytes, {})\nfrom    {} ({} bytes)\nto      {} ({} bytes)\nmemory  {} bytes to apply it\n",
+            self.patch,
+            bytes(self.patch_size),
+            self.codec,
+            self.from,
+            bytes(self.from_size),
+            self.to,
+            bytes(self.to_size),
+            bytes(self.memory),
+        ))
+    }
+}
+
+/// Makes the patch.
+pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
+    let old = file::read(&args.old, artifact::MAX_SIZE)?;
+    let new = file::read(&args.new, artifact::MAX_SIZE)?;
+    let patch = upstep_codec::diff(&old, &new, &DiffOptions::default())?;
+    let header = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
+    let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
+    file::create(&args.patch, |out| out.write_all(&patch).map_err(failed))?;
+    Report::new(&header, Digest::of(&patch), patch.len() as u64).print(json)
+}
