@@ -30,6 +30,9 @@ impl BaseUrl {
     /// Anybody can send these headers: an answer that depends on them must not be kept for others.
     pub fn of_request(request: &HttpRequest) -> Result<Self, Invalid> {
         let info = request.connection_info();
+        if !is_host(info.host()) {
+            return Err(Invalid::new("Host header", "a name or an address, and perhaps a port", info.host()));
+        }
         BaseUrl::parse(&format!("{}://{}", info.scheme(), info.host()))
     }
 }

@@ -24,7 +24,7 @@ pub enum ServerError {
         location: String,
         /// What the store says.
         #[source]
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// A certificate or key can't be used.
     #[error("cannot use {what} {}", path.display())]
@@ -113,7 +113,7 @@ impl ServerError {
             ServerError::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need a privilege; choose a higher --port")
             }
-            ServerError::Store { source: StoreError::NoFolder { .. }, .. } => {
+            ServerError::Store { source, .. } if matches!(**source, StoreError::NoFolder { .. }) => {
                 Some("`differ publish` makes the store; --store says where it is")
             }
             ServerError::Tls { .. } => {

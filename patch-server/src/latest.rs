@@ -56,3 +56,73 @@ impl Latest {
         serde_json::to_vec(&document).expect("no map has keys that are not text")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{index, release, version};
+    use upstep_model::{Release, Rollout};
+
+    const LINUX: &str = "x86_64-unknown-linux-gnu";
+    const WINDOWS: &str = "x86_64-pc-windows-msvc";
+
+    fn stable(offers: &[(&str, Vec<Release>)]) -> BTreeMap<Platform, Arc<Offer>> {
+        let offer = |(platform, releases): &(&str, Vec<Release>)| {
+            let index = index(platform, releases.clone(), vec![]);
+            (index.platform.clone(), Arc::new(Offer::new(index)))
+        };
+        offers.iter().map(offer).collect()
+    }
+
+    fn releases(versions: &[&str]) -> Vec<Release> {
+        versions.iter().map(|version| release(version, 9, 9)).collect()
+    }
+
+    fn chosen(offers: &[(&str, Vec<Release>)]) -> Option<String> {
+        Latest::choose(&stable(offers)).map(|latest| latest.version.to_string())
+    }
+
+    #[test]
+    fn a_release_that_one_system_lacks_is_not_announced_to_any() {
+        let linux = (LINUX, releases(&["1.0.0", "1.1.0"]));
+        assert_eq!(chosen(std::slice::from_ref(&linux)).as_deref(), Some("1.1.0"));
+        assert_eq!(chosen(&[linux.clone(), (WINDOWS, releases(&["1.0.0"]))]).as_deref(), Some("1.0.0"));
+        assert_eq!(chosen(&[linux.clone(), (WINDOWS, releases(&["1.0.0", "1.1.0"]))]).as_deref(), Some("1.1.0"));
+        assert_eq!(chosen(&[linux.clone(), (WINDOWS, releases(&["0.9.0"]))]), None);
+        let other_arch = ("aarch64-unknown-linux-gnu", releases(&["1.0.0"]));
+        assert_eq!(chosen(&[linux.clone(), other_arch]).as_deref(), Some("1.1.0"), "no URL leads to it");
+        assert_eq!(chosen(&[linux, (WINDOWS, vec![])]).as_deref(), Some("1.1.0"), "nothing was ever offered there");
+        assert_eq!(chosen(&[]), None);
+    }
+
+    #[test]
+    fn what_is_withdrawn_or_not_for_everybody_is_not_announced() {
+        let mut versions = releases(&["1.0.0", "1.1.0", "1.2.0"]);
+        versions[2].yanked = true;
+        assert_eq!(chosen(&[(LINUX, versions.clone())]).as_deref(), Some("1.1.0"));
+        versions[1].rollout = Rollout::percent(50.0).expect("a share");
+        assert_eq!(chosen(&[(LINUX, versions)]).as_deref(), Some("1.0.0"));
+    }
+
+    #[test]
+    fn the_document_has_the_version_and_a_url_for_each_system() {
+        let offers = stable(&[
+            (LINUX, releases(&["1.0.0"])),
+            ("x86_64-unknown-linux-musl", releases(&["1.0.0"])),
+            (WINDOWS, releases(&["1.0.0"])),
+            ("universal-apple-darwin", releases(&["1.0.0"])),
+        ]);
+        let latest = Latest::choose(&offers).expect("a version");
+        assert_eq!(latest.version, version("1.0.0"));
+        let base = BaseUrl::parse("https://a.example/up").expect("a URL");
+        let json: Value =
+            serde_json::from_slice(&latest.to_json(&AppName::parse("hello").expect("a name"), &base)).expect("JSON");
+        let expected = serde_json::json!({
+            "version": "1.0.0",
+            "url_windows": "https://a.example/up/hello/download/stable/x86_64-pc-windows-msvc/1.0.0",
+            "url_darwin": "https://a.example/up/hello/download/stable/universal-apple-darwin/1.0.0",
+            "url_linux": "https://a.example/up/hello/download/stable/x86_64-unknown-linux-gnu/1.0.0",
+        });
+        assert_eq!(json, expected);
+    }
+}

@@ -23,6 +23,8 @@ mod refresh;
 mod refusal;
 mod resign;
 mod routes;
+#[cfg(test)]
+mod samples;
 mod server;
 mod settings;
 mod signal;

@@ -15,7 +15,7 @@ use upstep_store::{Commit, Store, StoreError};
 use upstep_trust::{Role, Target, TrustError, parse_root, parse_snapshot, parse_targets, parse_timestamp};
 
 /// Most bytes of one metadata file.
-const MAX_METADATA: u64 = 1 << 20;
+const MAX_METADATA: u64 = 8 << 20;
 
 /// Most roots: a change of keys each day for years.
 const MAX_ROOTS: u64 = 1024;
@@ -33,7 +33,7 @@ pub enum LoadError {
         path: String,
         /// What is wrong.
         #[source]
-        source: TrustError,
+        source: Box<TrustError>,
     },
     /// A file is not the one that was named.
     #[error("{path} must have the SHA-256 {expected}, found {found}")]
@@ -233,5 +233,5 @@ impl Loading<'_> {
 
 fn metadata_error(path: &str) -> impl FnOnce(TrustError) -> LoadError + use<> {
     let path = path.to_owned();
-    move |source| LoadError::Metadata { path, source }
+    move |source| LoadError::Metadata { path, source: Box::new(source) }
 }

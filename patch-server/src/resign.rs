@@ -25,7 +25,7 @@ const EACH: Duration = Duration::from_secs(60);
 const WARN_EACH: SignedDuration = SignedDuration::from_hours(24);
 
 /// Most bytes of a metadata file.
-const MAX_METADATA: u64 = 1 << 20;
+const MAX_METADATA: u64 = 8 << 20;
 
 /// Most tries to find a snapshot number that nobody has used.
 const MAX_TRIES: u64 = 100;
@@ -53,11 +53,11 @@ pub enum ResignError {
         path: PathBuf,
         /// What is wrong.
         #[source]
-        source: SignError,
+        source: Box<SignError>,
     },
     /// The metadata can't be signed.
     #[error("cannot sign snapshot and timestamp")]
-    Sign(#[from] SignError),
+    Sign(#[source] Box<SignError>),
     /// The metadata can't be read.
     #[error("cannot read the metadata that is there")]
     Trust(#[from] TrustError),
@@ -73,6 +73,12 @@ pub enum ResignError {
     /// Others take the numbers faster than this server.
     #[error("{MAX_TRIES} snapshot numbers in a row are taken")]
     Numbers,
+}
+
+impl From<SignError> for ResignError {
+    fn from(error: SignError) -> Self {
+        ResignError::Sign(Box::new(error))
+    }
 }
 
 /// What signing anew came to.
@@ -166,7 +172,7 @@ impl Resigner {
         let path = folder.join(format!("{role}.pem"));
         match std::fs::read_to_string(&path) {
             Ok(text) => SigningKey::from_pem(&text, self.settings.passphrase.as_deref())
-                .map_err(|source| ResignError::Key { role, path, source }),
+                .map_err(|source| ResignError::Key { role, path, source: Box::new(source) }),
             Err(source) => Err(ResignError::Read { role, path, source }),
         }
     }

@@ -30,7 +30,7 @@ pub async fn run_with_signals(
     let address =
         listener.local_addr().map_err(|source| ServerError::System { operation: "use the listener", source })?;
     let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
-    let store_error = |source| ServerError::Store { location: config.store.clone(), source };
+    let store_error = |source| ServerError::Store { location: config.store.clone(), source: Box::new(source) };
     let store = Store::open(&config.store).map_err(store_error)?;
     let live = Arc::new(Live::default());
     refresh::round(&store, &live).await.map_err(store_error)?;

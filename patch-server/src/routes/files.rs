@@ -12,7 +12,7 @@ use upstep_model::{AppName, Digest, index, paths};
 use upstep_store::MAX_TIMESTAMP;
 
 /// Most bytes of a metadata file.
-const MAX_METADATA: u64 = 1 << 20;
+const MAX_METADATA: u64 = 8 << 20;
 
 const JSON: &str = "application/json";
 
