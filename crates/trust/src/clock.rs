@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 /// further ahead than this was wrong, and is forgotten.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(48);
 
-/// The time that expiry is compared with: `latest` is that of the last successful check.
+/// The time that expiry is compared with: `latest` is that of the last check that had an answer.
 pub(crate) fn start(latest: Option<Timestamp>, now: Timestamp) -> Timestamp {
     match latest {
         Some(latest) if latest > now && latest.duration_since(now) <= BELIEVED => latest,

@@ -23,6 +23,9 @@ pub async fn refresh(state: &mut State, source: &dyn Source, now: Timestamp) -> 
     let now = state.clock(now);
     let (result, received) = load(state, source).await?;
     let followed = state.follow(&received.roots);
+    if received.failure.is_none() {
+        state.note_time(now);
+    }
     if let Err(error) = result {
         return Err(failure(error, received, state, now));
     }
@@ -32,7 +35,7 @@ pub async fn refresh(state: &mut State, source: &dyn Source, now: Timestamp) -> 
     if let Some(earlier) = state.known() {
         known.goes_back_behind(earlier)?;
     }
-    state.adopt(known, received.etag, now);
+    state.adopt(known, received.etag);
     Ok(state.metadata().expect("all of it was just verified"))
 }
 

@@ -4,7 +4,7 @@ use crate::known::Known;
 use crate::root::{Root, RootError};
 use crate::stored::{self, Slot, Stored};
 use crate::{Metadata, TrustError, clock};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use upstep_model::Digest;
@@ -129,20 +129,24 @@ impl State {
         Ok(())
     }
 
-    /// Takes metadata that a check at `time` has verified.
-    pub(crate) fn adopt(&mut self, known: Known, etag: Option<String>, time: Timestamp) {
-        let parts = &mut self.parts;
-        let timestamp = |known: &Known| known.timestamp.raw.clone();
-        // The time alone is not worth two syncs at each check: it is kept by the hour.
-        let is_later = parts.latest_time.is_none_or(|latest| time.duration_since(latest).abs().as_hours() >= 1);
-        let is_other = parts.known.as_ref().map(timestamp) != Some(timestamp(&known))
-            || parts.known.as_ref().is_none_or(|known| known.targets.is_none());
-        self.is_changed |= is_later || is_other || parts.etag != etag;
-        if is_later {
-            parts.latest_time = Some(time);
+    /// Notes the time of a check that had an answer, whatever the answer was.
+    pub(crate) fn note_time(&mut self, time: Timestamp) {
+        // By the hour: a check that finds nothing is not worth two syncs.
+        let latest = self.parts.latest_time;
+        if latest.is_none_or(|latest| time.duration_since(latest).abs() >= SignedDuration::from_hours(1)) {
+            self.parts.latest_time = Some(time);
+            self.is_changed = true;
         }
-        parts.known = Some(known);
-        parts.etag = etag;
+    }
+
+    /// Takes metadata that a check has verified.
+    pub(crate) fn adopt(&mut self, known: Known, etag: Option<String>) {
+        let is_same = self.parts.known.as_ref().is_some_and(|earlier| {
+            earlier.timestamp.raw == known.timestamp.raw && earlier.targets.is_some() == known.targets.is_some()
+        });
+        self.is_changed |= !is_same || self.parts.etag != etag;
+        self.parts.known = Some(known);
+        self.parts.etag = etag;
     }
 
     /// Keeps the verified bytes of a target.

@@ -47,7 +47,7 @@ pub(crate) struct Stored {
     /// What the source sent along with the timestamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) etag: Option<String>,
-    /// The time of the last successful check.
+    /// The time of the last check that had an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) latest_time: Option<Timestamp>,
     /// The bytes of targets that were read, in hex, by name.

@@ -64,7 +64,7 @@ pub enum SignError {
     },
     /// The same, where reading it failed.
     #[error("the metadata that is there already can't be used")]
-    Unreadable(#[from] TrustError),
+    Unreadable(#[source] Box<TrustError>),
     /// A number that does not go up.
     #[error("{role} version {number} must be above {current}")]
     Number {
@@ -95,6 +95,12 @@ pub enum SignError {
         /// The role.
         role: Role,
         /// Why not.
-        source: schema::Error,
+        source: Box<schema::Error>,
     },
+}
+
+impl From<TrustError> for SignError {
+    fn from(error: TrustError) -> Self {
+        SignError::Unreadable(Box::new(error))
+    }
 }

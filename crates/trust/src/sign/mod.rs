@@ -75,7 +75,9 @@ impl Lifetimes {
 /// Signs a role's content: `{"signed": canonical form, "signatures": [...]}`, the same bytes
 /// whenever the same is signed.
 fn seal<T: TufRole + Serialize>(content: &T, keys: &[&SigningKey]) -> Result<Vec<u8>, SignError> {
-    let canonical = content.canonical_form().map_err(|source| SignError::Form { role: Role::of(T::TYPE), source })?;
+    let canonical = content
+        .canonical_form()
+        .map_err(|source| SignError::Form { role: Role::of(T::TYPE), source: Box::new(source) })?;
     let signatures: Vec<BTreeMap<&str, String>> = keys
         .iter()
         .map(|key| BTreeMap::from([("keyid", key.key_id().to_owned()), ("sig", hex::encode(key.sign(&canonical)))]))

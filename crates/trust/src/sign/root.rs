@@ -101,7 +101,7 @@ fn content(
     };
     for role in Role::ALL {
         let key = key(keys, role)?.tuf_key();
-        let id = key.key_id().map_err(|source| SignError::Form { role, source })?;
+        let id = key.key_id().map_err(|source| SignError::Form { role, source: Box::new(source) })?;
         let named = schema::RoleKeys { keyids: vec![id.clone()], threshold: NonZeroU64::MIN, _extra: HashMap::new() };
         root.roles.insert(role.tuf(), named);
         root.keys.insert(id, key);
