@@ -118,6 +118,9 @@ pub enum SwapError {
         /// The digest that it has.
         found: Digest,
     },
+    /// The journal says that no release is staged.
+    #[error("no release is staged")]
+    NothingStaged,
     /// The release is installed already.
     #[error("{0} is installed already")]
     Installed(Digest),

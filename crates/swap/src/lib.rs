@@ -7,22 +7,43 @@
 
 #![warn(missing_docs)]
 
+mod base;
+mod cleanup;
+mod content;
 mod error;
 mod event;
 mod foreign;
+mod held;
+mod journal;
+mod launch;
 mod locked;
 mod options;
 mod place;
 pub mod probe;
+mod recovery;
+mod role;
+mod rollback;
 mod session;
+mod swap;
 mod sys;
 mod target;
+mod trial;
+mod tried;
+mod updater;
+mod verdict;
 
 pub use error::{Refusal, SwapError, Unavailable};
 pub use event::Event;
-pub use foreign::{Ended, ForeignProbe, attach, rollback, supervise, swap_foreign};
+pub use foreign::{Ended, ForeignProbe, attach, rollback, supervise, swap_for_trial, swap_foreign};
 pub use locked::{HandedOver, Locked};
 pub use options::{Confirm, Mode, Options, Program, Timing};
 pub use place::Place;
 pub use session::{Session, begin};
 pub use target::{Base, Content, Quarantined, Target};
+
+/// Random bytes of the system as hex digits.
+fn random_hex<const N: usize>() -> std::io::Result<String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}

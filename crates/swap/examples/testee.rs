@@ -1,0 +1,263 @@
+//! The program that the tests of this crate update: real, in its own process.
+//!
+//! One build serves as every version of it: the tests copy the file, write another version into its
+//! marker, and append a line that says how that copy behaves (`tests/support/`). What it does and
+//! sees goes to the file that `TESTEE_LOG` names, one line each: `pid version what`.
+//!
+//! `testee [--stage FILE] [words]`: stages and installs FILE, another copy of it, then acts.
+
+use serde::Deserialize;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::time::Duration;
+use upstep_model::marker;
+use upstep_swap::{Confirm, Content, Locked, Mode, Options, Program, Session, SwapError, Target, Timing, begin};
+
+#[used]
+static MARKER: [u8; marker::LEN] = marker::bytes("testee", "1.0.0", "x86_64-unknown-linux-gnu");
+
+/// What stands between this and the end of the file is the behaviour.
+const TRAILER: &[u8] = b"\nTESTEE-BEHAVIOUR ";
+
+/// How a copy behaves. Steps are words: see [`act`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Behaviour {
+    /// Before the first library call, in every role.
+    before: Vec<String>,
+    /// Before the first library call, in a trial alone.
+    before_in_trial: Vec<String>,
+    /// After it.
+    after: Vec<String>,
+    manual: bool,
+    detached: bool,
+    rerun: Option<bool>,
+    tick_ms: Option<u64>,
+    confirm_ms: Option<u64>,
+    first_call_ms: Option<u64>,
+    probe_ms: Option<u64>,
+}
+
+fn main() {
+    // Volatile, or the compiler would take the bytes that it knows for those that were written in.
+    // SAFETY: a static is readable.
+    let bytes = unsafe { std::ptr::read_volatile(&raw const MARKER) };
+    let marker = marker::parse(&bytes).expect("a marker");
+    let behaviour = read_behaviour();
+    let log = Log(marker.version.to_string());
+    act(&behaviour.before, &log, None);
+    if std::env::var_os("UPSTEP_ROLE").is_some_and(|role| role.to_string_lossy().starts_with("trial:")) {
+        act(&behaviour.before_in_trial, &log, None);
+    }
+    let program = Program { app: marker.app, version: marker.version, platform: marker.platform };
+    let session = begin(&program, &options(&behaviour));
+    log.line(if session.in_trial() { "start in-trial" } else { "start" });
+    for event in session.events() {
+        log.line(&format!("event {event:?}"));
+    }
+    println!("version {}", log.0);
+    update(&session, &log);
+    act(&behaviour.after, &log, Some(&session));
+    log.line("end");
+}
+
+fn options(behaviour: &Behaviour) -> Options {
+    let fast = Timing::default();
+    let time = |ms: Option<u64>, default| ms.map_or(default, Duration::from_millis);
+    Options {
+        confirm: if behaviour.manual { Confirm::Manual } else { Confirm::Default },
+        mode: behaviour.detached.then_some(Mode::Detached),
+        rerun_after_rollback: behaviour.rerun,
+        timing: Timing {
+            tick: time(behaviour.tick_ms, Duration::from_millis(20)),
+            confirm_after: time(behaviour.confirm_ms, fast.confirm_after),
+            first_call_within: time(behaviour.first_call_ms, fast.first_call_within),
+            probe_within: time(behaviour.probe_ms, fast.probe_within),
+        },
+    }
+}
+
+/// What a client does, without the network: stages the file that it was given, swaps what is staged.
+fn update(session: &Session, log: &Log) {
+    let mut locked = match session.lock() {
+        Ok(locked) => locked,
+        Err(error) => return log.line(&format!("unavailable {error:?}")),
+    };
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|arg| arg == "--stage")
+        && let Some(file) = args.next()
+        && let Err(error) = stage(&mut locked, Path::new(&file))
+    {
+        log.line(&format!("not staged {error}"));
+    }
+    if locked.staged().is_none() {
+        return;
+    }
+    log.line("install");
+    match locked.install(&|_| true) {
+        Ok(handed_over) => handed_over.exit(),
+        Err(error) => log.line(&format!("not installed {error}")),
+    }
+}
+
+fn stage(locked: &mut Locked, file: &Path) -> Result<(), SwapError> {
+    let bytes = std::fs::read(file).expect("the staged file");
+    let version = marker::find(&bytes).remove(0).1.version;
+    let content = Content { digest: upstep_model::Digest::of(&bytes), size: bytes.len() as u64 };
+    let to = Target { version, digest: content.digest, size: content.size };
+    locked.make_base()?;
+    locked.begin_download(&to)?;
+    let (mut staged, path) = locked.create_staged(&to.digest)?;
+    if let Err(source) = staged.write_all(&bytes) {
+        return Err(SwapError::Io { operation: "write", path, source });
+    }
+    drop(staged);
+    locked.stage(&to)
+}
+
+/// Does one thing after the other: `print X`, `exit N`, `raise N`, `sleep MS`, `hang`, `panic`,
+/// `segv`, `confirm`, `echo` (standard input), `flood` (output until it breaks), `close-stdout`,
+/// `mark FILE`, `await FILE`, `child` (runs its own file), `children` (waits for any child of its
+/// own), `count` (signals).
+fn act(steps: &[String], log: &Log, session: Option<&Session>) {
+    for step in steps {
+        log.line(step);
+        let (word, rest) = step.split_once(' ').unwrap_or((step, ""));
+        let number = || rest.parse::<i32>().expect("a number");
+        match word {
+            "print" => println!("{rest}"),
+            "exit" => std::process::exit(number()),
+            "sleep" => std::thread::sleep(Duration::from_millis(number() as u64)),
+            "hang" => loop {
+                std::thread::sleep(Duration::from_secs(60));
+            },
+            "panic" => panic!("as told"),
+            "confirm" => session.expect("after the first library call").confirm(),
+            "echo" => drop(std::io::copy(&mut std::io::stdin(), &mut std::io::stdout())),
+            "flood" => loop {
+                println!("{}", "x".repeat(1000));
+            },
+            "mark" => std::fs::write(rest, b"").expect("the mark"),
+            "await" => {
+                while !Path::new(rest).exists() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            "child" => {
+                let status = std::process::Command::new(std::env::current_exe().expect("a path"))
+                    .args(["--as-child"])
+                    .env("TESTEE_CHILD", "1")
+                    .status();
+                log.line(&format!("child ended {status:?}"));
+            }
+            _ => unix_act(word, number, log),
+        }
+        if word == "child" && std::env::var_os("TESTEE_CHILD").is_some() {
+            return;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn unix_act(word: &str, number: impl Fn() -> i32, log: &Log) {
+    match word {
+        "raise" => {
+            // SAFETY: no memory is involved.
+            unsafe {
+                libc::signal(number(), libc::SIG_DFL);
+                libc::raise(number());
+            }
+        }
+        "segv" => {
+            // SAFETY: no memory is involved: the signal is sent, not provoked.
+            unsafe {
+                libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                libc::raise(libc::SIGSEGV);
+            }
+        }
+        "pipe-default" => {
+            // SAFETY: no handler is involved.
+            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        }
+        "close-stdout" => {
+            // SAFETY: nothing is printed after this.
+            unsafe { libc::close(1) };
+        }
+        "children" => {
+            // SAFETY: no memory is involved.
+            let waited = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+            log.line(&format!("waitpid {waited} {:?}", std::io::Error::last_os_error().raw_os_error()));
+        }
+        "count" => count(log),
+        _ => panic!("unknown step {word}"),
+    }
+}
+
+/// Logs every signal that comes; INT ends it with 130, TERM by the signal itself.
+#[cfg(unix)]
+fn count(log: &Log) {
+    use std::mem::MaybeUninit;
+    let caught =
+        [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTERM, libc::SIGWINCH];
+    // SAFETY: the set is initialised by sigemptyset; sigwait writes one number.
+    unsafe {
+        let mut set = MaybeUninit::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in caught {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut());
+        log.line("ready");
+        let mut until = None;
+        loop {
+            let mut signal = 0;
+            if let Some(end) = until {
+                // Another one of the same would come soon.
+                std::thread::sleep(Duration::from_millis(400));
+                let mut pending = MaybeUninit::zeroed();
+                libc::sigpending(pending.as_mut_ptr());
+                if libc::sigismember(pending.as_ptr(), end) == 1 {
+                    log.line(&format!("again {end}"));
+                }
+                libc::signal(end, libc::SIG_DFL);
+                libc::raise(end);
+                libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut());
+            }
+            libc::sigwait(set.as_ptr(), &mut signal);
+            log.line(&format!("signal {signal}"));
+            if signal == libc::SIGINT || signal == libc::SIGTERM {
+                until = Some(signal);
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn unix_act(word: &str, _number: impl Fn() -> i32, _log: &Log) {
+    panic!("unknown step {word}");
+}
+
+fn read_behaviour() -> Behaviour {
+    let mut file = std::fs::File::open(std::env::current_exe().expect("a path")).expect("its own file");
+    let length = file.seek(SeekFrom::End(0)).expect("a length");
+    file.seek(SeekFrom::Start(length.saturating_sub(4096))).expect("a position");
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).expect("its end");
+    match tail.windows(TRAILER.len()).rposition(|window| window == TRAILER) {
+        Some(at) => serde_json::from_slice(&tail[at + TRAILER.len()..]).expect("a behaviour"),
+        None => Behaviour::default(),
+    }
+}
+
+/// The log, with the version.
+struct Log(String);
+
+impl Log {
+    fn line(&self, text: &str) {
+        let Some(path) = std::env::var_os("TESTEE_LOG") else { return };
+        // One write: lines of several processes stay whole. A full disk is not its affair.
+        if let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path) {
+            let _ = file.write_all(format!("{} {} {text}\n", std::process::id(), self.0).as_bytes());
+        }
+    }
+}

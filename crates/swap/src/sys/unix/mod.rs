@@ -1,0 +1,30 @@
+//! Unix: Linux and macOS.
+
+mod attributes;
+mod copy;
+mod folder;
+mod inspect;
+mod process;
+mod role_path;
+mod signals;
+mod streams;
+mod supervisor;
+mod witness;
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(not(target_os = "linux"))]
+#[path = "macos.rs"]
+mod platform;
+
+pub(crate) use attributes::copy_attributes;
+pub(crate) use copy::{duplicate, put_in_place};
+pub(crate) use folder::{Owner, StateFolder, create_private, open_kept};
+pub(crate) use inspect::inspect;
+pub(crate) use platform::{default_mode, running_file};
+pub(crate) use process::{
+    HandOver, become_program, exit, hand_over, parent, pass_up, spawn_quiet, wait_for_first_process,
+};
+pub(crate) use role_path::{decode_path, encode_path};
+pub(crate) use supervisor::{Supervisor, Wake};
