@@ -48,7 +48,7 @@ pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, Co
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.
 pub fn diff_memory(old: u64, new: u64) -> u64 {
     let files = old.saturating_add(new);
-    files.saturating_add(bidiff::encode_memory(old, new, DiffOptions::default().level))
+    files.saturating_add(bidiff::encode_memory(old, new))
 }
 
 fn check_size(what: &'static str, size: u64) -> Result<(), CodecError> {

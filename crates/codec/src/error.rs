@@ -141,8 +141,12 @@ pub(crate) fn classify(what: &'static str, error: io::Error) -> CodecError {
     }
 }
 
-/// An I/O error of a file of ours, on its way through a decoder; an interrupted call is left to
-/// be tried again.
+/// An I/O error of a file of ours, on its way through a decoder. An interrupted call is left to
+/// be tried again, and what is carried already stays what it is.
 pub(crate) fn carry_io(operation: &'static str, source: io::Error) -> io::Error {
-    if source.kind() == io::ErrorKind::Interrupted { source } else { carry(CodecError::Io { operation, source }) }
+    let is_carried = source.get_ref().is_some_and(|inner| inner.is::<CodecError>());
+    if is_carried || source.kind() == io::ErrorKind::Interrupted {
+        return source;
+    }
+    carry(CodecError::Io { operation, source })
 }

@@ -1,7 +1,8 @@
 //! The header of a patch file: who it is for, what it makes, what decoding it takes.
 
-use crate::CodecError;
 use crate::coding::Coding;
+use crate::error::classify;
+use crate::{CodecError, number};
 use std::io::{self, Read};
 use upstep_model::{Codec, Digest};
 
@@ -43,13 +44,13 @@ pub(crate) fn read(patch: &mut dyn Read) -> Result<(Header, Coding), CodecError>
     if format != FORMAT {
         return Err(CodecError::Format { found: format, supported: FORMAT });
     }
-    let [number] = array(patch)?;
-    let coding = Coding::from_number(number).ok_or(CodecError::UnknownCodec { found: number })?;
+    let [coding] = array(patch)?;
+    let coding = Coding::from_number(coding).ok_or(CodecError::UnknownCodec { found: coding })?;
     let from = Digest::from_bytes(array(patch)?);
     let to = Digest::from_bytes(array(patch)?);
-    let from_size = varint(patch, "from_size")?;
-    let to_size = varint(patch, "to_size")?;
-    let memory = varint(patch, "memory")?;
+    let from_size = number(patch, "from_size")?;
+    let to_size = number(patch, "to_size")?;
+    let memory = number(patch, "memory")?;
     Ok((Header { codec: coding.codec(), from, from_size, to, to_size, memory }, coding))
 }
 
@@ -61,78 +62,65 @@ pub(crate) fn write(header: &Header, coding: Coding) -> Vec<u8> {
     bytes.extend(header.from.as_bytes());
     bytes.extend(header.to.as_bytes());
     for number in [header.from_size, header.to_size, header.memory] {
-        let mut rest = number;
-        while rest >= 0x80 {
-            bytes.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest as u8);
+        number::write(&mut bytes, number);
     }
     bytes
 }
 
-pub(crate) fn array<const N: usize>(patch: &mut dyn Read) -> Result<[u8; N], CodecError> {
+fn array<const N: usize>(patch: &mut dyn Read) -> Result<[u8; N], CodecError> {
     let mut bytes = [0; N];
-    patch.read_exact(&mut bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => CodecError::Truncated { what: "header of the patch" },
-        _ => CodecError::Io { operation: "read the patch", source: error },
-    })?;
+    patch.read_exact(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
-/// LEB128, unsigned, the shortest form alone: a number has one spelling.
-fn varint(patch: &mut dyn Read, field: &'static str) -> Result<u64, CodecError> {
-    let mut value = 0u64;
-    for place in 0..10 {
-        let [byte] = array(patch)?;
-        let bits = u64::from(byte & 0x7f);
-        let fits = place < 9 || bits <= 1;
-        let shortest = byte != 0 || place == 0;
-        if !fits || !shortest {
-            break;
-        }
-        value |= bits << (7 * place);
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(CodecError::Field { field, expected: "a number of at most 64 bits in its shortest form", found: value })
+fn number(mut patch: &mut dyn Read, field: &'static str) -> Result<u64, CodecError> {
+    number::read(&mut patch, field).map_err(failed)
 }
 
-#[cfg(test)]
+fn failed(error: io::Error) -> CodecError {
+    match classify("header of the patch", error) {
+        // Nothing is decoded here: what is no end is the file's trouble.
+        CodecError::Damaged { source, .. } => CodecError::Io { operation: "read the patch", source },
+        error => error,
+    }
+}
+
+#[cfg(all(test, feature = "encode"))]
 mod tests {
     use super::*;
 
-    fn header(number: u64) -> Header {
-        Header {
-            codec: Codec::Bidiff,
-            from: Digest::of(b"old"),
-            from_size: number,
-            to: Digest::of(b"new"),
-            to_size: number / 2,
-            memory: number / 3,
-        }
-    }
-
-    #[cfg(feature = "encode")]
     #[test]
-    fn numbers_of_every_length_survive() {
-        for number in (0..64).map(|bits| 1u64 << bits).chain([0, 127, 128, 16_383, 16_384, u64::MAX]) {
-            let bytes = write(&header(number), Coding::Bidiff);
+    fn a_header_survives_its_own_bytes() {
+        for number in [0, 127, 128, 1 << 31, u64::MAX] {
+            let header = Header {
+                codec: Codec::Bidiff,
+                from: Digest::of(b"old"),
+                from_size: number,
+                to: Digest::of(b"new"),
+                to_size: number / 2,
+                memory: number / 3,
+            };
+            let bytes = write(&header, Coding::Bidiff);
             let mut rest = &bytes[..];
-            assert_eq!(read_header(&mut rest).expect("its own bytes"), header(number));
+            assert_eq!(read_header(&mut rest).expect("its own bytes"), header);
             assert!(rest.is_empty(), "{number}");
         }
     }
 
     #[test]
-    fn a_number_has_one_spelling_and_an_end() {
-        for bad in [&[0x80, 0][..], &[0xff; 10], &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2]] {
-            assert!(
-                matches!(varint(&mut &bad[..], "memory"), Err(CodecError::Field { field: "memory", .. })),
-                "{bad:x?}"
-            );
-        }
-        assert!(matches!(varint(&mut &[0x80][..], "memory"), Err(CodecError::Truncated { .. })));
+    fn other_files_other_formats_and_other_codecs_are_told_apart() {
+        let mut bytes = write(&read_header(&mut &sample()[..]).expect("a header"), Coding::Bidiff);
+        bytes[5] = 99;
+        assert!(matches!(read_header(&mut &bytes[..]), Err(CodecError::UnknownCodec { found: 99 })));
+        bytes[4] = 2;
+        assert!(matches!(read_header(&mut &bytes[..]), Err(CodecError::Format { found: 2, supported: FORMAT })));
+        bytes[0] = b'#';
+        assert!(matches!(read_header(&mut &bytes[..]), Err(CodecError::NotAPatch { .. })));
+        assert!(matches!(read_header(&mut &bytes[..3]), Err(CodecError::Truncated { .. })));
+    }
+
+    fn sample() -> Vec<u8> {
+        let (from, to) = (Digest::of(b"old"), Digest::of(b"new"));
+        write(&Header { codec: Codec::Bidiff, from, from_size: 3, to, to_size: 3, memory: 1 << 21 }, Coding::Bidiff)
     }
 }

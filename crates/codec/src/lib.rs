@@ -20,9 +20,13 @@ pub mod frame;
 pub mod full;
 mod header;
 pub mod limit;
+#[cfg(feature = "encode")]
+mod matching;
+mod number;
 mod old;
 mod output;
 mod window;
+mod zeros;
 
 pub use apply::{ApplyLimits, Patch, apply};
 #[cfg(feature = "encode")]

@@ -85,4 +85,27 @@ mod tests {
         assert_eq!(log_for(u64::MAX, 25), 25);
         assert_eq!(log_within(u64::MAX, 25), Some(25));
     }
+
+    #[test]
+    fn the_decoder_itself_stays_within_what_is_declared() {
+        use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer};
+        let log = 20;
+        let noise: Vec<u8> = (0..3u64 << 19).flat_map(|at| (at * at * 7919).to_le_bytes()).collect();
+        let mut compressor = zstd::bulk::Compressor::new(1).expect("a level");
+        compressor.set_parameter(zstd::zstd_safe::CParameter::WindowLog(log)).expect("a window");
+        let frame = compressor.compress(&noise).expect("in memory");
+        let mut context = DCtx::create();
+        let mut output = vec![0; 64 << 10];
+        let mut input = InBuffer::around(&frame);
+        let (mut length, mut most) = (0, 0);
+        while length < noise.len() {
+            let mut output = OutBuffer::around(&mut output[..]);
+            context.decompress_stream(&mut output, &mut input).expect("its own frame");
+            length += output.pos();
+            most = most.max(context.sizeof() as u64);
+        }
+        let buffers = BufReader::new(&frame[..]).capacity().max(DCtx::in_size()) as u64 + 4 * (64 << 10);
+        assert!(most + buffers + CACHE <= memory(log), "{most} and {buffers} for {}", memory(log));
+        assert!(most > 1 << log);
+    }
 }

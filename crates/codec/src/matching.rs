@@ -1,0 +1,236 @@
+//! Finds which pieces of the new file come from where in the old one: the method of bsdiff
+//! (Colin Percival, "Naive differences of executable code", 2003), over a suffix array.
+//!
+//! `bidiff::diff` does the same and is not used: on files with long repetitions (2 MB of zeros
+//! with a one in between suffice) it takes time that grows with the square of their length,
+//! because it advances byte by byte and compares megabytes each time. Here a search costs no more
+//! than the piece that it finds, and a step passes all bytes up to the next difference at once.
+
+use bidiff::Match;
+use std::io;
+
+/// A piece found elsewhere must be this much longer than what the current alignment has equal.
+const BETTER_BY: usize = 8;
+
+/// From this length on, steps go to the next difference and not to the next byte.
+const LONG: usize = 256;
+
+/// Hands out the matches from the beginning of `new` to its end, without gaps. `old` is not empty
+/// and shorter than 2 GiB.
+pub(crate) fn matches(old: &[u8], new: &[u8], mut on_match: impl FnMut(Match) -> io::Result<()>) -> io::Result<()> {
+    let (_, suffixes) = divsufsort::sort(old).into_parts();
+    let mut scan = Scan { old, new, suffixes, at: 0, last: Alignment { old: 0, new: 0 } };
+    while let Some(found) = scan.next() {
+        on_match(found)?;
+    }
+    Ok(())
+}
+
+/// Two positions that hold the same thing; the bytes around them are compared pairwise.
+#[derive(Debug, Clone, Copy)]
+struct Alignment {
+    old: usize,
+    new: usize,
+}
+
+impl Alignment {
+    /// The position in the old file that belongs to `new`, if there is one.
+    fn old_for(self, new: usize) -> Option<usize> {
+        (new + self.old).checked_sub(self.new)
+    }
+}
+
+struct Scan<'a> {
+    old: &'a [u8],
+    new: &'a [u8],
+    suffixes: Vec<i32>,
+    at: usize,
+    /// Where the match begins that has not been handed out yet.
+    last: Alignment,
+}
+
+impl Scan<'_> {
+    fn next(&mut self) -> Option<Match> {
+        let mut length = 0;
+        while self.at < self.new.len() {
+            self.at += length;
+            let (equal, found) = self.advance();
+            length = found.length;
+            // The end, or a piece that the current alignment does not have just as well.
+            if length != equal || self.at == self.new.len() {
+                return Some(self.cut(found.old, length));
+            }
+        }
+        None
+    }
+
+    /// Goes on until a piece is found that is worth a new match, or that the current alignment
+    /// has as well. Returns how many of its bytes are equal in the current alignment, and it.
+    fn advance(&mut self) -> (usize, Piece) {
+        let mut equal = 0;
+        let mut counted = self.at;
+        let mut piece = Piece { old: 0, length: 0 };
+        while self.at < self.new.len() {
+            piece = self.longest(self.at);
+            while counted < self.at + piece.length {
+                equal += usize::from(self.is_equal(counted));
+                counted += 1;
+            }
+            if (piece.length == equal && piece.length > 0) || piece.length > equal + BETTER_BY {
+                break;
+            }
+            let most = if piece.length > LONG { piece.length } else { 1 };
+            let same = (self.at..self.at + most).take_while(|at| self.is_equal(*at)).count();
+            // All bytes that were counted and are passed now.
+            equal -= same;
+            self.at += (same + 1).min(most);
+        }
+        (equal, piece)
+    }
+
+    fn is_equal(&self, new: usize) -> bool {
+        let old = self.last.old_for(new).and_then(|old| self.old.get(old));
+        old.is_some_and(|byte| *byte == self.new[new])
+    }
+
+    /// The longest piece of the old file that the new one has at `at`.
+    fn longest(&self, at: usize) -> Piece {
+        let needle = &self.new[at..];
+        let mut range = 0..self.suffixes.len();
+        let (mut below, mut above) = (Piece { old: 0, length: 0 }, Piece { old: 0, length: 0 });
+        while !range.is_empty() {
+            let middle = range.start + range.len() / 2;
+            let old = self.suffixes[middle] as usize;
+            // What both neighbours have in common with the needle, all between them have too.
+            let known = below.length.min(above.length);
+            let length = known + common(&self.old[old + known..], &needle[known..]);
+            let piece = Piece { old, length };
+            if length == needle.len() {
+                return piece;
+            }
+            if self.old.get(old + length).is_none_or(|byte| *byte < needle[length]) {
+                range.start = middle + 1;
+                below = piece;
+            } else {
+                range.end = middle;
+                above = piece;
+            }
+        }
+        if below.length > above.length { below } else { above }
+    }
+
+    /// Hands out the match that ends where the piece at `old` begins, both extended to where they
+    /// are equal for the most part; the piece becomes the next match.
+    fn cut(&mut self, old: usize, length: usize) -> Match {
+        let is_last = self.at + length >= self.new.len() && self.at == self.new.len();
+        let gap = self.at - self.last.new;
+        let mut forward = best_prefix(
+            (0..gap.min(self.old.len() - self.last.old))
+                .map(|i| self.old[self.last.old + i] == self.new[self.last.new + i]),
+        );
+        let mut backward = if is_last {
+            0
+        } else {
+            best_prefix((1..=gap.min(old)).map(|i| self.old[old - i] == self.new[self.at - i]))
+        };
+        if let Some(overlap) = (forward + backward).checked_sub(gap).filter(|overlap| *overlap > 0) {
+            let kept = self.split(old, forward, backward, overlap);
+            forward = forward - overlap + kept;
+            backward -= kept;
+        }
+        let found = Match {
+            add_old_start: self.last.old,
+            add_new_start: self.last.new,
+            add_length: forward,
+            copy_end: self.at - backward,
+        };
+        self.last = Alignment { old: old - backward, new: self.at - backward };
+        found
+    }
+
+    /// How much of an overlap the earlier match keeps: where it stops being the better one.
+    fn split(&self, old: usize, forward: usize, backward: usize, overlap: usize) -> usize {
+        let (mut score, mut best, mut kept) = (0i64, 0i64, 0);
+        for i in 0..overlap {
+            let new = self.last.new + forward - overlap + i;
+            let earlier = self.old[self.last.old + forward - overlap + i] == self.new[new];
+            let later = self.old[old - backward + i] == self.new[new];
+            score += i64::from(earlier) - i64::from(later);
+            if score > best {
+                (best, kept) = (score, i + 1);
+            }
+        }
+        kept
+    }
+}
+
+/// A piece of the old file that the new one has too.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    old: usize,
+    length: usize,
+}
+
+/// The length at which equal bytes exceed different ones the most.
+fn best_prefix(equal: impl Iterator<Item = bool>) -> usize {
+    let (mut score, mut best, mut length) = (0i64, 0i64, 0);
+    for (at, equal) in equal.enumerate() {
+        score += if equal { 1 } else { -1 };
+        if score > best {
+            (best, length) = (score, at + 1);
+        }
+    }
+    length
+}
+
+/// How many bytes `a` and `b` have in common at their beginning.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 16;
+    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count() * WORD;
+    words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covered(old: &[u8], new: &[u8]) -> usize {
+        let (mut end, mut count) = (0, 0);
+        matches(old, new, |found| {
+            assert_eq!(found.add_new_start, end, "no gap, no overlap");
+            assert!(found.add_old_start + found.add_length <= old.len());
+            end = found.copy_end;
+            count += 1;
+            Ok(())
+        })
+        .expect("no error comes from the closure");
+        assert_eq!(end, new.len());
+        count
+    }
+
+    #[test]
+    fn matches_cover_the_new_file() {
+        let text = b"it was the best of times, it was the worst of times";
+        let cases: [&[u8]; 5] = [b"", b"i", b"times", b"the worst of times, it was the best", b"######"];
+        for new in cases {
+            covered(text, new);
+            covered(b"x", new);
+        }
+        assert_eq!(covered(text, text), 1);
+    }
+
+    #[test]
+    fn long_repetitions_do_not_take_for_ever() {
+        let length = 400_000;
+        let zeros = vec![0; length];
+        let every = |step: usize| (0..length).map(|at| u8::from(at % step == 0)).collect::<Vec<u8>>();
+        let mut one = zeros.clone();
+        one[length / 2] = 1;
+        let files = [zeros, one, every(2), every(3), every(1000), every(1001), every(50_007)];
+        for old in &files {
+            for new in &files {
+                covered(old, new);
+            }
+        }
+    }
+}

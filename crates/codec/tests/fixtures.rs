@@ -1,0 +1,27 @@
+//! Files of earlier versions stay readable.
+
+use upstep_codec::{ApplyLimits, apply, full, read_header};
+use upstep_model::{Codec, Digest};
+
+const OLD: &[u8] = include_bytes!("fixtures/old.bin");
+const NEW: &[u8] = include_bytes!("fixtures/new.bin");
+const PATCH: &[u8] = include_bytes!("fixtures/format-1.bidiff.patch");
+const FULL: &[u8] = include_bytes!("fixtures/format-1.full");
+
+#[test]
+fn a_patch_of_format_1_is_read() {
+    let header = read_header(&mut &PATCH[..]).expect("a header");
+    assert_eq!(header.codec, Codec::Bidiff);
+    assert_eq!((header.from, header.from_size), (Digest::of(OLD), OLD.len() as u64));
+    assert_eq!((header.to, header.to_size), (Digest::of(NEW), NEW.len() as u64));
+    let mut new = Vec::new();
+    apply(PATCH, OLD, &mut new, &ApplyLimits { memory: header.memory }).expect("a good patch");
+    assert!(new == NEW);
+}
+
+#[test]
+fn a_full_of_the_first_release_is_read() {
+    let mut new = Vec::new();
+    let digest = full::decompress(FULL, &mut new, NEW.len() as u64, 4 << 20).expect("a good full");
+    assert!(new == NEW && digest == Digest::of(NEW));
+}
