@@ -1,8 +1,8 @@
 //! `differ init`: a project file, keys and the public root for a new app.
 
-use crate::keys::{KeyFiles, Secrets};
+use crate::duration;
+use crate::keys::KeyFiles;
 use crate::project::{self, File, Project, ProjectError, failed};
-use crate::{DifferError, duration};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use upstep_model::{AppName, Channel};
 use upstep_trust::{Lifetimes, Role, SigningKey};
 
-/// Begins a project: writes upstep.toml, keys/ and upstep.root.json, and prints what goes into
-/// main.rs. Overwrites nothing.
+/// Set up an app: writes upstep.toml, keys/ and upstep.root.json, and prints what goes into main.rs
+///
+/// Nothing is overwritten.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The app's name: letters, digits and hyphens
@@ -72,19 +73,6 @@ impl Args {
     }
 }
 
-/// Runs `differ init`.
-pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
-    let passphrase = Secrets::of_this_process().new_passphrase(args.passphrase)?;
-    init(args, project, passphrase.as_deref(), Timestamp::now())?;
-    if json {
-        let written = serde_json::json!({ "project": project, "app": args.app, "encrypted": passphrase.is_some() });
-        println!("{written}");
-        return Ok(());
-    }
-    println!("{}", next_steps(args, passphrase.is_some()));
-    Ok(())
-}
-
 /// Writes a new project: all of it, or nothing.
 pub fn init(args: &Args, path: &Path, passphrase: Option<&str>, now: Timestamp) -> Result<Project, ProjectError> {
     let folder = project::folder(path)?;
@@ -132,31 +120,6 @@ pub fn init(args: &Args, path: &Path, passphrase: Option<&str>, now: Timestamp) 
 fn text(file: &File) -> String {
     let table = toml::to_string(file).expect("names, paths and durations are always TOML");
     format!("# The project that `differ` publishes. Paths are relative to this file.\n{table}")
-}
-
-/// What to do with what was written.
-fn next_steps(args: &Args, is_encrypted: bool) -> String {
-    let app = &args.app;
-    let protect = match is_encrypted {
-        true => "",
-        false => "\n  The keys are not encrypted: guard them, or begin again with --passphrase.",
-    };
-    format!(
-        r#"Wrote upstep.toml, {root} (public: both belong into version control) and keys/ (secret).{protect}
-  Keep keys/root.pem off this machine: it is needed only to replace the other keys.
-
-Paste into the top of main, in src/main.rs:
-
-    let up = upstep::app!("{app}")
-        .url("https://updates.example.org")
-        .start();
-    up.update_at_start();
-
-and after each build run:
-
-    differ publish target/release/{app}"#,
-        root = project::ROOT_FILE,
-    )
 }
 
 /// Who may read a file.

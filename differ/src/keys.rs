@@ -1,17 +1,13 @@
-//! Private keys: where they are, how they are read, and `differ keys status`.
+//! Private keys: where they are, and how they are read.
 //!
 //! A key comes from the environment, from a file or from standard input, never from an argument:
 //! arguments are for all to see. This is the one file of the crate that reads the environment.
 
-use crate::project::{Project, ProjectError, failed};
-use crate::published::Published;
-use crate::{DifferError, duration};
-use jiff::Timestamp;
+use crate::project::{ProjectError, failed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use upstep_store::{Store, StoreError};
 use upstep_trust::{Role, SignError, SigningKey, parse_root};
 
 /// The environment variable of the passphrase.
@@ -94,7 +90,7 @@ impl KeyFiles {
     }
 
     /// The text of a key, still encrypted if it is.
-    fn text(&self, role: Role, secrets: &Secrets) -> Result<Text, ProjectError> {
+    pub(crate) fn text(&self, role: Role, secrets: &Secrets) -> Result<Text, ProjectError> {
         let variable = variable(role);
         if let Some(text) = (secrets.environment)(&variable) {
             return Ok(Text::Found { origin: variable, text });
@@ -112,7 +108,7 @@ impl KeyFiles {
 }
 
 /// Where the text of a key was found.
-enum Text {
+pub(crate) enum Text {
     Found { origin: String, text: String },
     Input,
     Missing,
@@ -228,152 +224,4 @@ fn blocks(text: &str) -> Vec<String> {
         }
     }
     blocks
-}
-
-/// Shows the keys of the project and the age of what they signed.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Which role has which key, where it is, and until when its metadata is valid
-    Status,
-}
-
-/// Runs `differ keys ...`.
-pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
-    let Command::Status = args.command;
-    let project = Project::load(project)?;
-    let now = Timestamp::now();
-    let status = crate::runtime()?.block_on(status(&project, &Secrets::of_this_process(), now))?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&status).expect("strings and numbers are always JSON"));
-        return Ok(());
-    }
-    println!("{:<10} {:<17} {:<10} {:<22} key", "role", "key id", "stored as", "metadata valid");
-    for row in &status {
-        println!("{row}");
-    }
-    for row in status.iter().filter(|row| row.is_due) {
-        eprintln!("warning: {}", row.warning());
-    }
-    Ok(())
-}
-
-/// One role, as `keys status` shows it.
-#[derive(Debug, Clone, Serialize)]
-pub struct RoleStatus {
-    /// The role.
-    pub role: &'static str,
-    /// The ids of the keys that the newest root names.
-    pub key_ids: Vec<String>,
-    /// Where the key is looked for: a path, an environment variable, or `-`.
-    pub place: String,
-    /// How it is there.
-    pub key: KeyState,
-    /// Until when the role's newest metadata in the store is valid.
-    pub expires: Option<Timestamp>,
-    /// What is left of it, in seconds; negative once it is past.
-    pub seconds_left: Option<i64>,
-    /// Whether a third of the lifetime is left, or less.
-    pub is_due: bool,
-}
-
-/// How a private key is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyState {
-    /// As plain text.
-    Plain,
-    /// Encrypted with a passphrase.
-    Encrypted,
-    /// To be given on standard input.
-    Input,
-    /// Not here; for the root key that is as it should be.
-    Missing,
-    /// A key that the root does not name, or no key at all.
-    Wrong,
-}
-
-impl std::fmt::Display for RoleStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let id: String = self.key_ids.first().map(|id| id.chars().take(16).collect()).unwrap_or_default();
-        let key = match self.key {
-            KeyState::Plain => "plain",
-            KeyState::Encrypted => "encrypted",
-            KeyState::Input => "input",
-            KeyState::Missing => "missing",
-            KeyState::Wrong => "WRONG KEY",
-        };
-        let valid = match self.seconds_left {
-            None => "nothing in the store".to_owned(),
-            Some(left) if left < 0 => "EXPIRED".to_owned(),
-            Some(left) => format!("{} left", duration::roughly(jiff::SignedDuration::from_secs(left))),
-        };
-        write!(f, "{:<10} {id:<17} {key:<10} {valid:<22} {}", self.role, self.place)
-    }
-}
-
-impl RoleStatus {
-    fn warning(&self) -> String {
-        let cure = match self.role {
-            "root" => "sign a new root",
-            "targets" => "publish, which signs it anew",
-            _ => "run `differ resign`",
-        };
-        let expires = self.expires.map(|time| time.to_string()).unwrap_or_default();
-        format!("the {} metadata is valid until {expires}: {cure}", self.role)
-    }
-}
-
-/// The status of all roles. Nothing is decrypted, so no passphrase is needed.
-async fn status(project: &Project, secrets: &Secrets, now: Timestamp) -> Result<Vec<RoleStatus>, DifferError> {
-    let published = match Store::open(&project.store) {
-        Ok(store) => Published::load(&store, &project.app, &project.root).await?,
-        Err(StoreError::NoFolder { .. }) => Published::load(&Store::memory(), &project.app, &project.root).await?,
-        Err(error) => return Err(error.into()),
-    };
-    let root = parse_root(&published.root)?;
-    let mut rows = Vec::new();
-    for role in Role::ALL {
-        let expires = match (&published.metadata, role) {
-            (Some(metadata), role) => Some(metadata.expiry(role)),
-            (None, Role::Root) => Some(root.expires),
-            (None, _) => None,
-        };
-        let key_ids = root.keys.get(&role).cloned().unwrap_or_default();
-        let (place, key) = key_state(&project.keys, role, &key_ids, secrets)?;
-        let left = expires.map(|expires| expires.duration_since(now));
-        rows.push(RoleStatus {
-            role: role.as_str(),
-            key_ids,
-            place,
-            key,
-            expires,
-            seconds_left: left.map(|left| left.as_secs()),
-            is_due: left.is_some_and(|left| left <= project.lifetimes.of(role) / 3),
-        });
-    }
-    Ok(rows)
-}
-
-fn key_state(
-    files: &KeyFiles,
-    role: Role,
-    named: &[String],
-    secrets: &Secrets,
-) -> Result<(String, KeyState), ProjectError> {
-    let path = files.of(role).display().to_string();
-    Ok(match files.text(role, secrets)? {
-        Text::Input => (path, KeyState::Input),
-        Text::Missing => (path, KeyState::Missing),
-        Text::Found { origin, text } if upstep_trust::is_encrypted(&text) => (origin, KeyState::Encrypted),
-        Text::Found { origin, text } => match SigningKey::from_pem(&text, None) {
-            Ok(key) if named.iter().any(|id| id == key.key_id()) => (origin, KeyState::Plain),
-            _ => (origin, KeyState::Wrong),
-        },
-    })
 }

@@ -8,21 +8,12 @@ use crate::published::{MAX_METADATA, Published};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
 use upstep_model::paths;
 use upstep_store::{Committed, Put, Store};
 use upstep_trust::{Current, Lifetimes, Role, SigningKey};
 
 /// The roles whose keys a re-signer needs.
 pub const ROLES: [Role; 2] = [Role::Snapshot, Role::Timestamp];
-
-/// Signs the newest snapshot and timestamp anew, for as long as they are valid from now.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Sign even where somebody else has just signed
-    #[arg(long)]
-    pub force: bool,
-}
 
 /// What a re-signing came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,22 +33,6 @@ pub enum Resigned {
         /// Until when it is valid.
         expires: Timestamp,
     },
-}
-
-/// Runs `differ resign`.
-pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
-    let project = Project::load(project)?;
-    let store = Store::open(&project.store)?;
-    let keys = project.signing_keys(&ROLES)?;
-    let resigned = crate::runtime()?.block_on(resign(&store, &project, &keys, args.force, Timestamp::now()))?;
-    match resigned {
-        _ if json => println!("{}", serde_json::to_string(&resigned).expect("numbers and times are always JSON")),
-        Resigned::Signed { commit, expires } => println!("signed commit {commit}, valid until {expires}"),
-        Resigned::Fresh { commit, expires } => {
-            println!("commit {commit} was signed just now and is valid until {expires}: nothing to do");
-        }
-    }
-    Ok(())
 }
 
 /// Signs and commits, again and again until the number is won or somebody else's fresh commit

@@ -4,17 +4,20 @@ mod apply;
 mod bar;
 mod diff;
 pub mod error;
+mod init;
 mod inspect;
+mod keys;
 mod list;
 mod output;
 mod prune;
 mod publish;
+mod resign;
 mod rollout;
 mod table;
 mod verify;
 mod yank;
 
-use crate::{DifferError, init, keys, resign};
+use crate::DifferError;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -37,7 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Set up an app: project file, keys and root
-    Init(init::Args),
+    Init(crate::init::Args),
     /// Add a release: one version, for one or several platforms
     Publish(publish::Args),
     /// Make a patch file
