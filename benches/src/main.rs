@@ -1,2 +1,63 @@
-//! Skeleton.
-fn main() {}
+//! Fetches the corpus, and writes the README's tables from what `cargo bench` measured.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use upstep_benches::corpus::Corpus;
+use upstep_benches::report::Report;
+use upstep_benches::{BenchError, fetch, readme, workspace};
+
+/// Fetches real programs to measure with, and writes the README's tables.
+#[derive(Parser)]
+#[command(name = "upstep-benches")]
+struct Args {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Fetch the programs of benches/corpus.toml into corpus/ (npm and pip must be installed)
+    Fetch {
+        /// NAME or NAME@VERSION; NAME may be the beginning of a name; nothing: all of them
+        patterns: Vec<String>,
+    },
+    /// Write the tables between the README's markers
+    Readme {
+        /// The result of cargo bench [default: target/bench/sizes.json]
+        #[arg(long)]
+        report: Option<PathBuf>,
+        /// Print the tables and leave the README as it is
+        #[arg(long)]
+        print: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                eprintln!("caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<(), BenchError> {
+    match verb {
+        Verb::Fetch { patterns } => fetch::fetch(&Corpus::load()?, &patterns),
+        Verb::Readme { report, print } => {
+            let report = Report::load(&report.unwrap_or_else(Report::path))?;
+            if print {
+                print!("{}", readme::tables(&report));
+                return Ok(());
+            }
+            readme::write(&workspace().join("README.md"), &report)
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Sizes, times and memory of patches on every pair of programs that is there.
+//!
+//! `cargo bench -p upstep-benches --bench sizes -- [--only NAME] [--pair NAME OLD NEW]
+//! [--require-peers]`
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use upstep_benches::corpus::Corpus;
+use upstep_benches::measure::measure;
+use upstep_benches::pair::{self, Pair};
+use upstep_benches::report::Report;
+use upstep_benches::tool::Tool;
+use upstep_benches::{BenchError, ours};
+
+#[derive(Parser)]
+struct Args {
+    /// Measure only programs whose name begins so
+    #[arg(long)]
+    only: Vec<String>,
+    /// Measure two files, and nothing else unless --only says so too
+    #[arg(long, num_args = 3, value_names = ["NAME", "OLD", "NEW"])]
+    pair: Vec<String>,
+    /// Fail if a tool to compare with is not installed
+    #[arg(long)]
+    require_peers: bool,
+    /// What cargo passes to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// A filter, as other benchmarks take it
+    #[arg(hide = true)]
+    filter: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = ours::run_if_asked() {
+        return code;
+    }
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!("\ncaused by: {cause}"));
+            eprintln!("error: {error}{}", cause.unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode, BenchError> {
+    let pairs = pairs(args)?;
+    let (tools, missing): (Vec<Tool>, Vec<Tool>) = Tool::ALL.into_iter().partition(|tool| tool.is_present());
+    for tool in &missing {
+        println!("{} is not installed and not measured", tool.name());
+    }
+    println!("processor seconds, peak memory of each process (mapped files included)\n");
+    let mut report = Report {
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        missing,
+        pairs: Vec::new(),
+    };
+    for pair in &pairs {
+        let measured = measure(pair, &tools)?;
+        println!("{measured}");
+        report.pairs.push(measured);
+        // After each pair: a run that is broken off leaves what it has.
+        report.save(&Report::path())?;
+    }
+    println!("written to {}", Report::path().display());
+    if !report.ours_is_whole() {
+        eprintln!("error: a patch of ours does not give the new file");
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.require_peers && !report.missing.is_empty() {
+        eprintln!("error: tools to compare with are missing");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pairs(args: &Args) -> Result<Vec<Pair>, BenchError> {
+    let mut pairs = Vec::new();
+    if args.pair.is_empty() || !args.only.is_empty() {
+        pairs = pair::present(&Corpus::load()?)?;
+        if pairs.iter().all(|pair| pair.program == "made up") {
+            println!("no corpus and no sample program is there: measuring a pair made up from this program");
+            println!("(`cargo run --release -p upstep-benches -- fetch` brings real ones)");
+        }
+    }
+    if !args.only.is_empty() {
+        pairs.retain(|pair| args.only.iter().any(|name| pair.program.starts_with(name)));
+    }
+    for given in args.pair.chunks_exact(3) {
+        let side = |version: &str, path: &String| (version.to_owned(), PathBuf::from(path));
+        pairs.push(Pair { program: given[0].clone(), old: side("old", &given[1]), new: side("new", &given[2]) });
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,142 @@
+//! The tools that are compared, and how each is called for its smallest patch.
+
+use crate::{child, ours, output};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A tool that makes and applies patches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tool {
+    /// Our codec.
+    #[serde(rename = "upstep")]
+    Upstep,
+    /// HDiffPatch with LZMA2, by its Python binding.
+    #[serde(rename = "hdiffpatch")]
+    HDiffPatch,
+    /// bsdiff 4 with bzip2.
+    #[serde(rename = "bsdiff")]
+    Bsdiff,
+    /// `zstd --patch-from`.
+    #[serde(rename = "zstd --patch-from")]
+    Zstd,
+    /// xdelta3 with LZMA.
+    #[serde(rename = "xdelta3")]
+    Xdelta3,
+}
+
+impl Tool {
+    /// All of them, ours first.
+    pub const ALL: [Tool; 5] = [Tool::Upstep, Tool::HDiffPatch, Tool::Bsdiff, Tool::Zstd, Tool::Xdelta3];
+
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tool::Upstep => "Upstep",
+            Tool::HDiffPatch => "HDiffPatch",
+            Tool::Bsdiff => "bsdiff",
+            Tool::Zstd => "zstd --patch-from",
+            Tool::Xdelta3 => "xdelta3",
+        }
+    }
+
+    /// Whether it can be run here.
+    pub fn is_present(self) -> bool {
+        let mut command = match self {
+            Tool::Upstep => return true,
+            Tool::HDiffPatch => {
+                let mut command = python();
+                command.args(["-c", "import hdiffpatch"]);
+                command
+            }
+            // It has no option that asks for nothing: being found is enough.
+            Tool::Bsdiff => return found("bsdiff") && found("bspatch"),
+            Tool::Zstd => version_of("zstd", "--version"),
+            Tool::Xdelta3 => version_of("xdelta3", "-V"),
+        };
+        child::succeed(&mut command).is_ok()
+    }
+
+    /// The command that makes a patch.
+    pub fn diff(self, old: &Path, new: &Path, patch: &Path) -> Command {
+        match self {
+            Tool::Upstep => ours::diff(old, new, patch),
+            Tool::HDiffPatch => {
+                const SCRIPT: &str = "
+import sys, hdiffpatch
+old, new, patch = sys.argv[1:]
+made = hdiffpatch.diff(open(old, 'rb').read(), open(new, 'rb').read(),
+                       hdiffpatch.Lzma2Config(level=9, window=25), validate=False)
+open(patch, 'wb').write(made)
+";
+                script(SCRIPT, &[old, new, patch])
+            }
+            Tool::Bsdiff => with("bsdiff", &[], &[old, new, patch]),
+            Tool::Zstd => {
+                let mut command = with("zstd", &["-q", "-f", "-22", "--ultra", "--long=27"], &[]);
+                command.arg(joined("--patch-from=", old)).arg(new).arg("-o").arg(patch);
+                command
+            }
+            Tool::Xdelta3 => {
+                let mut command = with("xdelta3", &["-q", "-f", "-e", "-9", "-S", "lzma", "-s"], &[]);
+                command.args([old, new, patch]);
+                command
+            }
+        }
+    }
+
+    /// The command that applies a patch.
+    pub fn apply(self, old: &Path, patch: &Path, new: &Path) -> Command {
+        match self {
+            Tool::Upstep => ours::apply(old, patch, new),
+            Tool::HDiffPatch => {
+                const SCRIPT: &str = "
+import sys, hdiffpatch
+old, patch, new = sys.argv[1:]
+open(new, 'wb').write(hdiffpatch.apply(open(old, 'rb').read(), open(patch, 'rb').read()))
+";
+                script(SCRIPT, &[old, patch, new])
+            }
+            Tool::Bsdiff => with("bspatch", &[], &[old, new, patch]),
+            Tool::Zstd => {
+                let mut command = with("zstd", &["-q", "-f", "-d", "--long=27"], &[]);
+                command.arg(joined("--patch-from=", old)).arg(patch).arg("-o").arg(new);
+                command
+            }
+            Tool::Xdelta3 => with("xdelta3", &["-q", "-f", "-d", "-s"], &[old, patch, new]),
+        }
+    }
+}
+
+fn with(program: &str, args: &[&str], paths: &[&Path]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).args(paths);
+    command
+}
+
+fn version_of(program: &str, option: &str) -> Command {
+    with(program, &[option], &[])
+}
+
+fn script(text: &str, paths: &[&Path]) -> Command {
+    let mut command = python();
+    command.args(["-c", text]).args(paths);
+    command
+}
+
+/// The virtual environment that `ci/bench` makes, else the system's.
+fn python() -> Command {
+    let own = output().join("venv/bin/python");
+    Command::new(if own.exists() { own } else { PathBuf::from("python3") })
+}
+
+fn joined(option: &str, path: &Path) -> std::ffi::OsString {
+    let mut joined = std::ffi::OsString::from(option);
+    joined.push(path);
+    joined
+}
+
+fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
