@@ -225,3 +225,97 @@ fn blocks(text: &str) -> Vec<String> {
     }
     blocks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use upstep_trust::{Lifetimes, new_root};
+
+    fn keys() -> BTreeMap<Role, SigningKey> {
+        Role::ALL.map(|role| (role, SigningKey::generate().expect("random numbers"))).into()
+    }
+
+    fn root(keys: &BTreeMap<Role, SigningKey>) -> Vec<u8> {
+        new_root(keys, &Lifetimes::default(), jiff::Timestamp::now()).expect("a root")
+    }
+
+    fn nowhere() -> KeyFiles {
+        KeyFiles::default().within(Path::new("/nowhere"))
+    }
+
+    fn from_input() -> KeyFiles {
+        let input = || PathBuf::from(INPUT);
+        KeyFiles { root: input(), targets: input(), snapshot: input(), timestamp: input() }.within(Path::new("/x"))
+    }
+
+    #[test]
+    fn standard_input_is_read_once_and_its_keys_find_their_roles() {
+        let keys = keys();
+        let text: String = keys.values().rev().map(|key| key.to_pem(None).expect("text")).collect();
+        let reads = Rc::new(Cell::new(0));
+        let count = reads.clone();
+        let input = move || {
+            count.set(count.get() + 1);
+            Ok(text.clone())
+        };
+        let mut secrets = Secrets::new(|_| None, input, |_| None);
+        let loaded = from_input().load(&Role::ALL, &root(&keys), &mut secrets).expect("all four");
+        for role in Role::ALL {
+            assert_eq!(loaded[&role].key_id(), keys[&role].key_id(), "{role}");
+        }
+        assert_eq!(reads.get(), 1);
+    }
+
+    #[test]
+    fn of_keys_on_standard_input_none_may_be_missing() {
+        let keys = keys();
+        let text = [Role::Root, Role::Snapshot].map(|role| keys[&role].to_pem(None).expect("text")).concat();
+        let mut secrets = Secrets::new(|_| None, move || Ok(text.clone()), |_| None);
+        let error = from_input().load(&[Role::Targets], &root(&keys), &mut secrets).expect_err("not there");
+        assert!(matches!(error, ProjectError::NoKeyOnInput { role: Role::Targets, found: 2 }), "{error}");
+        let mut secrets = Secrets::new(|_| None, || Ok(String::new()), |_| None);
+        let error = from_input().load(&[Role::Targets], &root(&keys), &mut secrets).expect_err("nothing there");
+        assert!(matches!(error, ProjectError::NoKeyOnInput { found: 0, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file_and_the_passphrase_is_asked_for_once() {
+        let keys = keys();
+        let texts: BTreeMap<String, String> =
+            keys.iter().map(|(role, key)| (variable(*role), key.to_pem(Some("secret")).expect("text"))).collect();
+        let asked = Rc::new(Cell::new(0));
+        let count = asked.clone();
+        let ask = move |_: &str| {
+            count.set(count.get() + 1);
+            Some(Ok("secret".to_owned()))
+        };
+        let environment = move |name: &str| texts.get(name).cloned();
+        let mut secrets = Secrets::new(environment, || Ok(String::new()), ask);
+        let loaded = nowhere().load(&[Role::Targets, Role::Snapshot], &root(&keys), &mut secrets).expect("both");
+        assert_eq!(loaded[&Role::Targets].key_id(), keys[&Role::Targets].key_id());
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn a_missing_key_names_the_file_and_the_variable() {
+        let mut secrets = Secrets::new(|_| None, || Ok(String::new()), |_| None);
+        let error = nowhere().load(&[Role::Snapshot], b"", &mut secrets).expect_err("nowhere").to_string();
+        assert!(error.contains("snapshot.pem") && error.contains("UPSTEP_KEY_SNAPSHOT"), "{error}");
+    }
+
+    #[test]
+    fn a_new_passphrase_is_typed_twice_and_is_not_empty() {
+        let answers = |first: &str, second: &str| {
+            let mut answers = vec![second.to_owned(), first.to_owned()];
+            Secrets::new(|_| None, || Ok(String::new()), move |_| answers.pop().map(Ok))
+        };
+        assert_eq!(answers("a", "a").new_passphrase(true).expect("the same"), Some("a".to_owned()));
+        assert!(matches!(answers("a", "b").new_passphrase(true), Err(ProjectError::PassphrasesDiffer)));
+        assert!(matches!(answers("", "").new_passphrase(true), Err(ProjectError::EmptyPassphrase)));
+        assert_eq!(answers("a", "a").new_passphrase(false).expect("none wanted"), None);
+        let mut set = Secrets::new(|name| (name == PASSPHRASE).then(|| "b".to_owned()), || Ok(String::new()), |_| None);
+        assert_eq!(set.new_passphrase(false).expect("set"), Some("b".to_owned()));
+    }
+}

@@ -42,7 +42,7 @@ pub enum ProjectError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: toml::de::Error,
+        source: Box<toml::de::Error>,
     },
     /// `init` would write over a file.
     #[error("{} exists already, and is left as it is", path.display())]
@@ -197,8 +197,8 @@ impl Project {
             }
             other => other?,
         };
-        let file: File =
-            toml::from_str(&text).map_err(|source| ProjectError::Format { path: path.to_owned(), source })?;
+        let file: File = toml::from_str(&text)
+            .map_err(|source| ProjectError::Format { path: path.to_owned(), source: source.into() })?;
         let folder = folder(path)?;
         let root = read(&folder.join(&file.root))?.into_bytes();
         Ok(Project {
