@@ -28,6 +28,7 @@ pub mod publish;
 pub mod published;
 pub mod report;
 pub mod resign;
+mod secrets;
 pub mod status;
 pub mod verify;
 pub mod work;

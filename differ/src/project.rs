@@ -1,7 +1,8 @@
 //! `upstep.toml`: which app this is, where its store and its keys are.
 
 use crate::duration;
-use crate::keys::{KeyFiles, Secrets};
+use crate::keys::KeyFiles;
+use crate::secrets::Secrets;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -107,7 +108,7 @@ impl ProjectError {
                 format!("restore the file, or set {variable} to the key's text (BEGIN PRIVATE KEY or BEGIN AGE ...)")
             }
             ProjectError::Key { source: SignError::PassphraseNeeded, .. } => {
-                format!("set {}, or run it on a terminal", crate::keys::PASSPHRASE)
+                format!("set {}, or run it on a terminal", crate::secrets::PASSPHRASE)
             }
             _ => return None,
         })

@@ -1,9 +1,10 @@
 //! The state of a project's keys, and the age of what they signed.
 
 use crate::DifferError;
-use crate::keys::{KeyFiles, Secrets, Text};
+use crate::keys::{KeyFiles, Text};
 use crate::project::{Project, ProjectError};
 use crate::published::Published;
+use crate::secrets::Secrets;
 use jiff::Timestamp;
 use serde::Serialize;
 use upstep_store::{Store, StoreError};

@@ -3,8 +3,8 @@
 use super::output;
 use crate::DifferError;
 use crate::init::{Args, init};
-use crate::keys::Secrets;
 use crate::project::ROOT_FILE;
+use crate::secrets::Secrets;
 use jiff::Timestamp;
 use std::path::Path;
 
