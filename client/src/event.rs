@@ -73,6 +73,24 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What happened to the install, where it is news to the program.
+    pub(crate) fn of_install(event: upstep_swap::Event) -> Option<Event> {
+        use upstep_swap::Event as Swap;
+        match event {
+            Swap::Trial { .. } | Swap::Recovered { .. } => {
+                tracing::info!("{event}");
+                None
+            }
+            Swap::Confirmed { version } => Some(Event::Confirmed { version }),
+            Swap::RolledBack { version, reason, .. } => Some(Event::RolledBack { version, reason }),
+            Swap::ProbeFailed { .. } | Swap::SwapFailed { .. } | Swap::Refused { .. } => {
+                Some(Event::NotUpdated { reason: event.to_string() })
+            }
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

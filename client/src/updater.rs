@@ -136,17 +136,8 @@ impl Inner {
 
     /// Tells the program what happened to its install.
     pub(crate) fn pass_events_on(&self) {
-        use upstep_swap::Event as Swap;
-        for event in self.session.iter().flat_map(Session::events) {
-            match event {
-                Swap::Trial { .. } | Swap::Recovered { .. } => tracing::info!("{event}"),
-                Swap::Confirmed { version } => self.tell(Event::Confirmed { version }),
-                Swap::RolledBack { version, reason, .. } => self.tell(Event::RolledBack { version, reason }),
-                Swap::ProbeFailed { .. } | Swap::SwapFailed { .. } | Swap::Refused { .. } => {
-                    self.tell(Event::NotUpdated { reason: event.to_string() });
-                }
-            }
-        }
+        let events = self.session.iter().flat_map(Session::events);
+        events.filter_map(Event::of_install).for_each(|event| self.tell(event));
     }
 
     /// Ends this process if it was started to work in the background.

@@ -1,10 +1,11 @@
 //! The install that a command works on: which program, and where its updates come from.
 
 use super::error::CommandError;
+use super::output::Output;
 use super::saved::Saved;
 use crate::check::Subject;
 use crate::engine::{self, Engine};
-use crate::{Patience, UpdateError};
+use crate::{Event, Patience, UpdateError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use upstep_model::executable::{HEAD, Header};
@@ -82,6 +83,11 @@ impl Install {
             saved.root = Some(std::fs::read_to_string(path).map_err(read)?);
         }
         Ok(Install { session, saved, marker, current_version: target.current_version.clone(), header })
+    }
+
+    /// Tells what an interrupted update had left and was settled.
+    pub(super) fn tell_events(&self, output: &Output) {
+        self.session.events().into_iter().filter_map(Event::of_install).for_each(|event| output.event(&event));
     }
 
     /// The install place, or why there are no updates in it.

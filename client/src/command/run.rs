@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::stamp::Stamp;
 use crate::{Event, OnStart, UpdateError};
 use std::ffi::OsString;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Instant;
 use upstep_swap::Options;
 
@@ -30,8 +30,10 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError
         Ok(()) | Err(CommandError::Update(UpdateError::Busy | UpdateError::OptedOut { .. })) => {}
         Err(error) => output.event(&Event::NotUpdated { reason: crate::error::chain(&error) }),
     }
-    let ended = upstep_swap::supervise(&args.target.exe, &args.args, &Options::default())?;
-    Ok(code(&ended.status))
+    drop(install);
+    let mut ended = upstep_swap::supervise(&args.target.exe, &args.args, &Options::default())?;
+    ended.events.drain(..).filter_map(Event::of_install).for_each(|event| output.event(&event));
+    ended.pass_up()
 }
 
 fn update_before(install: &mut Install, args: &Args, output: &Output) -> Result<(), CommandError> {
@@ -49,19 +51,5 @@ fn update_before(install: &mut Install, args: &Args, output: &Output) -> Result<
     }
     let OnStart::UpdateNow { budget, max_hold } = OnStart::default() else { return Ok(()) };
     let limits = (Deadline::from(began, budget), Deadline::from(began, max_hold));
-    update(install, locked, &args.probe, limits, output).map(drop)
-}
-
-/// The program's own status; the end by a signal as a shell reports it.
-fn code(status: &ExitStatus) -> ExitCode {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(status) {
-        return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
-    }
-    match status.code() {
-        Some(code) if u8::try_from(code).is_ok() => ExitCode::from(code as u8),
-        // Windows: the whole 32 bits.
-        Some(code) => std::process::exit(code),
-        None => ExitCode::FAILURE,
-    }
+    update(install, locked, &args.probe, limits, upstep_swap::swap_for_trial, output).map(drop)
 }

@@ -3,13 +3,13 @@
 use super::error::CommandError;
 use super::install::{Install, Target, block_on};
 use super::output::Output;
+use crate::Event;
 use crate::bring::Deadline;
-use crate::{Event, engine};
 use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
-use upstep_model::{AppName, Version};
-use upstep_swap::{ForeignProbe, Locked};
+use upstep_model::{AppName, Digest, Version};
+use upstep_swap::{ForeignProbe, Locked, SwapError, Target as Release};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,10 +43,15 @@ pub(super) struct Answer {
 pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError> {
     let mut install = Install::open(&args.target)?;
     let locked = install.lock()?;
-    let answer = update(&mut install, locked, &args.probe, (Deadline::none(), Deadline::none()), output)?;
+    let unlimited = (Deadline::none(), Deadline::none());
+    install.tell_events(output);
+    let answer = update(&mut install, locked, &args.probe, unlimited, upstep_swap::swap_foreign, output)?;
     output.answer(&answer);
     Ok(ExitCode::SUCCESS)
 }
+
+/// How a staged release is swapped in: with or without a trial.
+pub(super) type Swap = fn(Locked, &ForeignProbe, &dyn Fn(&Digest) -> bool) -> Result<Release, SwapError>;
 
 /// The update of one install; `check` and `all` say how long it may take.
 pub(super) fn update(
@@ -54,6 +59,7 @@ pub(super) fn update(
     mut locked: Locked,
     probe: &Probe,
     (check, all): (Deadline, Deadline),
+    swap: Swap,
     output: &Output,
 ) -> Result<Answer, CommandError> {
     if let Some(args) = &probe.probe_args {
@@ -74,9 +80,8 @@ pub(super) fn update(
     let tell = |event: Event| output.event(&event);
     let staged = block_on(engine.bring(&mut locked, &checked, update, all, &tell))?;
     output.event(&staged.event());
-    let target =
-        upstep_swap::swap_foreign(locked, &foreign_probe(install), &|digest| engine.is_still_signed(&place, digest))
-            .map_err(engine::swap)?;
+    let is_still_signed = |digest: &Digest| engine.is_still_signed(&place, digest);
+    let target = swap(locked, &foreign_probe(install), &is_still_signed)?;
     Ok(Answer { app, from, to: target.version, updated: true, bytes: staged.bytes, full_bytes: update.full_bytes() })
 }
 
