@@ -47,7 +47,7 @@ pub fn signer(project: &Project) -> Result<Signer, DifferError> {
         store: Store::open(&project.store)?,
         app: project.app.clone(),
         root: project.root.clone(),
-        lifetimes: project.lifetimes.clone(),
+        lifetimes: project.lifetimes,
     })
 }
 

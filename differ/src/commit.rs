@@ -68,6 +68,10 @@ impl Signer {
             let published = Published::load(&self.store, &self.app, &self.root).await?;
             let indexes = edit(&published).await?;
             if indexes.is_empty() {
+                // Whoever made the commit may have died before the copy.
+                if published.commit > 0 {
+                    self.store.refresh_timestamp_copy(&self.app).await?;
+                }
                 return Ok(None);
             }
             let number = published.commit + 1;

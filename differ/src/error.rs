@@ -63,18 +63,14 @@ pub enum DifferError {
         second: PathBuf,
     },
     /// The version is there with other bytes.
-    #[error(
-        "{version} for {platform} is already published with other bytes: SHA-256 {published}, this file has {found}"
-    )]
+    #[error("{version} for {platform} is already published with other bytes: SHA-256 {}, this file has {}", digests[0], digests[1])]
     OtherBytes {
         /// The version.
         version: Version,
         /// The platform.
         platform: Platform,
-        /// Digest of the published artifact.
-        published: Digest,
-        /// Digest of the file.
-        found: Digest,
+        /// Of the published artifact, and of the file.
+        digests: Box<[Digest; 2]>,
     },
     /// The version is older than the newest one.
     #[error("{version} is older than {newest}, the newest release for {platform}")]
@@ -130,7 +126,7 @@ pub enum DifferError {
         /// The platform.
         platform: Platform,
         /// What went wrong.
-        source: CodecError,
+        source: Box<CodecError>,
     },
     /// `verify` found something.
     #[error("{count} of {checked} checks failed: {first}")]

@@ -193,7 +193,7 @@ fn patch(programs: &Programs, wanted: &Wanted) -> Result<Patched, DifferError> {
             from: wanted.versions.0.clone(),
             to: wanted.versions.1.clone(),
             platform: wanted.platform.clone(),
-            source,
+            source: Box::new(source),
         })?;
     let about = AboutPatch {
         digest: Digest::of(&bytes),

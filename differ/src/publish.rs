@@ -56,7 +56,7 @@ pub fn publish(
             app: project.app.clone(),
             root: project.root.clone(),
             keys,
-            lifetimes: project.lifetimes.clone(),
+            lifetimes: project.lifetimes,
         };
         let channel = request.channel.clone().unwrap_or_else(|| project.channel.clone());
         publish_as(&signer, &channel, &artifacts, request, progress).await
@@ -146,8 +146,7 @@ fn is_fresh(artifact: &Artifact, index: &Index, request: &PublishRequest) -> Res
         return Err(DifferError::OtherBytes {
             version: artifact.version.clone(),
             platform: artifact.platform.clone(),
-            published: release.artifact.digest,
-            found: artifact.digest,
+            digests: Box::new([release.artifact.digest, artifact.digest]),
         });
     }
     match index.releases.last() {
@@ -191,7 +190,9 @@ async fn prepare<'a>(
             progress.advance(release.artifact.size);
         }
         progress.end();
-        workshop.place(artifact)?;
+        if !wanted.is_empty() {
+            workshop.place(artifact)?;
+        }
         additions.push(Addition { artifact, index, wanted });
     }
     let artifacts: Vec<&Artifact> = additions.iter().map(|addition| addition.artifact).collect();

@@ -34,31 +34,38 @@ pub struct VerifyReport {
 /// Checks the highest commit and everything that it names. A store that can't be read at all is
 /// an error; what is wrong in it is in the report.
 pub fn verify(project: &Project, now: Timestamp, progress: &dyn Progress) -> Result<VerifyReport, DifferError> {
-    crate::block_on(async || {
-        let store = Store::open(&project.store)?;
-        let published = Published::load(&store, &project.app, &project.root).await?;
-        let Some(metadata) = &published.metadata else {
-            return Err(DifferError::NothingPublished { store: project.store.clone(), app: project.app.clone() });
-        };
-        let mut report = VerifyReport { commit: published.commit, ..VerifyReport::default() };
-        age(&mut report, metadata.expires(), project, now);
-        copy(&mut report, &store, &published).await?;
-        let mut indexes = Vec::new();
-        for (channel, platform) in published.indexes().collect::<Vec<_>>() {
-            match published.index(&store, &channel, &platform).await {
-                Ok(index) => indexes.extend(index),
-                Err(error) => report.failures.push(said(&error)),
-            }
+    crate::block_on(async || verify_store(&Store::open(&project.store)?, project, now, progress).await)?
+}
+
+/// The same with a store at hand.
+pub async fn verify_store(
+    store: &Store,
+    project: &Project,
+    now: Timestamp,
+    progress: &dyn Progress,
+) -> Result<VerifyReport, DifferError> {
+    let published = Published::load(store, &project.app, &project.root).await?;
+    let Some(metadata) = &published.metadata else {
+        return Err(DifferError::NothingPublished { store: store.location().to_string(), app: project.app.clone() });
+    };
+    let mut report = VerifyReport { commit: published.commit, ..VerifyReport::default() };
+    age(&mut report, metadata.expires(), project, now);
+    copy(&mut report, store, &published).await?;
+    let mut indexes = Vec::new();
+    for (channel, platform) in published.indexes().collect::<Vec<_>>() {
+        match published.index(store, &channel, &platform).await {
+            Ok(index) => indexes.extend(index),
+            Err(error) => report.failures.push(said(&error)),
         }
-        let programs = Programs::new()?;
-        progress.begin(Stage::Verify, indexes.iter().map(work).sum());
-        for index in &indexes {
-            report.indexes += 1;
-            check_index(&mut report, &store, index, &programs, progress).await?;
-        }
-        progress.end();
-        Ok(report)
-    })?
+    }
+    let programs = Programs::new()?;
+    progress.begin(Stage::Verify, indexes.iter().map(work).sum());
+    for index in &indexes {
+        report.indexes += 1;
+        check_index(&mut report, store, index, &programs, progress).await?;
+    }
+    progress.end();
+    Ok(report)
 }
 
 fn age(report: &mut VerifyReport, expires: Timestamp, project: &Project, now: Timestamp) {
@@ -77,7 +84,7 @@ async fn copy(report: &mut VerifyReport, store: &Store, published: &Published) -
     let commit = store.find(&paths::commit(&published.app, published.commit), MAX_TIMESTAMP).await?;
     if copy != commit {
         report.failures.push(format!(
-            "{path} must be a copy of commit {}: the next publish or `differ resign` mends it",
+            "{path} must be a copy of commit {}: the next publish mends it, also one that finds everything there",
             published.commit
         ));
     }

@@ -2,10 +2,11 @@
 
 use crate::StoreError;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::{ClientConfigKey, ObjectStore};
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use url::{Host, Url};
 
 /// Where a store is.
@@ -76,7 +77,9 @@ pub(crate) fn s3(bucket: &str) -> Result<Arc<dyn ObjectStore>, object_store::Err
             builder = builder.with_config(AmazonS3ConfigKey::Client(key), value);
         }
     }
-    Ok(Arc::new(builder.build()?))
+    // A store that does not answer is reported in seconds, not in minutes.
+    let retry = RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(60), ..RetryConfig::default() };
+    Ok(Arc::new(builder.with_retry(retry).build()?))
 }
 
 fn is_loopback(endpoint: &str) -> bool {

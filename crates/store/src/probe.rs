@@ -16,10 +16,10 @@ impl Store {
         self.put_new(&path, &b"first"[..]).await?;
         let second = self.put_new(&path, &b"second"[..]).await;
         let found = self.get(&path, 16).await;
-        self.delete(&path).await?;
+        let deleted = self.delete(&path).await;
         if second? == Put::Created || found? != b"first" {
             return Err(StoreError::NotCreateOnly { location: self.location().to_string(), path });
         }
-        Ok(())
+        deleted
     }
 }

@@ -43,16 +43,6 @@ async fn a_store_that_ignores_create_only_writes_is_refused_with_the_reason() {
     assert_eq!(store.list("hello").await.expect("a listing"), [], "the probe leaves nothing");
 }
 
-/// The same against a server: one that answers 200 and overwrites.
-#[tokio::test]
-#[ignore = "needs such a server, which ci/s3 starts"]
-async fn an_s3_that_ignores_create_only_writes_is_refused_with_the_reason() {
-    let location = std::env::var("UPSTEP_TEST_BAD_STORE").expect("UPSTEP_TEST_BAD_STORE names a store");
-    let store = Store::open(&location).expect("a store");
-    let error = store.probe_create_only(&app()).await.expect_err("must be refused");
-    assert!(matches!(error, StoreError::NotCreateOnly { .. }), "{error}");
-}
-
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
