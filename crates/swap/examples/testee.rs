@@ -89,6 +89,7 @@ fn update(session: &Session, log: &Log) {
         && let Err(error) = stage(&mut locked, Path::new(&file))
     {
         log.line(&format!("not staged {error}"));
+        let _ = locked.abandon();
     }
     if locked.staged().is_none() {
         return;
@@ -105,7 +106,12 @@ fn stage(locked: &mut Locked, file: &Path) -> Result<(), SwapError> {
     let version = marker::find(&bytes).remove(0).1.version;
     let content = Content { digest: upstep_model::Digest::of(&bytes), size: bytes.len() as u64 };
     let to = Target { version, digest: content.digest, size: content.size };
-    locked.make_base()?;
+    if locked.is_quarantined(&to.digest) {
+        return Err(SwapError::Quarantined(to.digest));
+    }
+    if locked.make_base()?.content.digest == to.digest {
+        return Err(SwapError::Installed(to.digest));
+    }
     locked.begin_download(&to)?;
     let (mut staged, path) = locked.create_staged(&to.digest)?;
     if let Err(source) = staged.write_all(&bytes) {

@@ -104,7 +104,6 @@ impl Trial<'_> {
                 self.release(supervisor);
             }
             if let Wake::Ended(end) = wake {
-                seen.output_broken = supervisor.is_output_broken();
                 return (judge(end, seen), Some(end), seen);
             }
             if seen.confirmed {
@@ -136,6 +135,7 @@ impl Trial<'_> {
             seen.manual = folder.exists(&format!("{token}.first-manual"));
             seen.first_call = seen.manual || folder.exists(&format!("{token}.first"));
         }
+        seen.output_broken = folder.exists(&format!("{token}.output-broken"));
         seen.confirmed = folder.exists(&format!("{token}.confirmed"));
     }
 

@@ -11,6 +11,9 @@ use upstep_model::Version;
 /// What happened, for the program to fetch.
 pub(crate) type Events = Arc<Mutex<Vec<Event>>>;
 
+/// Nobody reads the program's output any more.
+const OUTPUT_BROKEN: &str = "output-broken";
+
 /// This process's trial.
 #[derive(Debug)]
 pub(crate) struct Tried {
@@ -32,17 +35,30 @@ impl Tried {
         let is_manual = options.confirm == Confirm::Manual;
         let note = if is_manual { "first-manual" } else { "first" };
         self.note(note);
-        if is_manual {
-            return;
-        }
+        let at_exit = Arc::clone(self);
+        sys::at_exit(Box::new(move || {
+            if !at_exit.is_decided.load(Ordering::Acquire) && sys::is_output_broken() {
+                at_exit.note(OUTPUT_BROKEN);
+            }
+        }));
         let (trial, timing) = (Arc::clone(self), options.timing);
         sys::spawn_quiet("upstep-trial", move || {
             // Each sleep is one tick, however long it was: a stopped or suspended program gains
             // nothing by that.
-            for _ in 0..timing.ticks(timing.confirm_after) {
-                std::thread::sleep(timing.tick);
+            let mut ticks = timing.ticks(timing.confirm_after);
+            let mut is_broken = false;
+            while ticks > 0 && !trial.is_decided.load(Ordering::Acquire) {
+                if is_broken {
+                    std::thread::sleep(timing.tick);
+                } else if sys::sleep_until_output_breaks(timing.tick) {
+                    is_broken = true;
+                    trial.note(OUTPUT_BROKEN);
+                }
+                ticks -= u64::from(!is_manual);
             }
-            trial.confirm();
+            if !is_manual {
+                trial.confirm();
+            }
         });
     }
 

@@ -38,8 +38,12 @@ pub fn write_version(path: &Path, version: &str, behaviour: &str) {
     let new = marker::bytes(marker.app.as_str(), version, marker.platform.as_str());
     bytes[at..at + marker::LEN].copy_from_slice(&new);
     bytes.extend_from_slice(b"\nTESTEE-BEHAVIOUR ");
-    let separator = if behaviour.is_empty() { "" } else { "," };
-    bytes.extend_from_slice(format!("{{{FAST}{separator}{behaviour}}}").as_bytes());
+    let fields = |text: &str| -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(&format!("{{{text}}}")).expect("fields of JSON")
+    };
+    let mut merged = fields(FAST);
+    merged.extend(fields(behaviour));
+    bytes.extend(serde_json::to_vec(&merged).expect("JSON"));
     fs::write(path, bytes).expect("the program is written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is made executable");
 }

@@ -1,7 +1,6 @@
 //! What only Linux has, or does otherwise.
 
 use crate::Mode;
-use rustix::fd::OwnedFd;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -85,34 +84,4 @@ pub(crate) fn forbid_core() {
 /// The numbers of the real-time signals.
 pub(crate) fn real_time_signals() -> std::ops::RangeInclusive<i32> {
     libc::SIGRTMIN()..=libc::SIGRTMAX()
-}
-
-/// A handle on a pipe that counts neither as its reader nor as its writer.
-#[derive(Debug)]
-pub(crate) struct PipeWatch(OwnedFd);
-
-impl PipeWatch {
-    /// Watches the pipe that this process has as descriptor `fd`; `None` if it is no pipe.
-    pub(crate) fn new(fd: i32) -> Option<Self> {
-        use rustix::fs::{FileType, Mode, OFlags};
-        let path = format!("/proc/self/fd/{fd}");
-        let watch = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        let stat = rustix::fs::fstat(&watch).ok()?;
-        (FileType::from_raw_mode(stat.st_mode) == FileType::Fifo).then_some(PipeWatch(watch))
-    }
-
-    /// Whether nobody has the pipe open for reading: who writes to it gets SIGPIPE.
-    pub(crate) fn is_broken(&self) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        use rustix::fs::{Mode, OFlags};
-        use std::os::fd::AsRawFd as _;
-        let path = format!("/proc/self/fd/{}", self.0.as_raw_fd());
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let Ok(writer) = rustix::fs::open(path, flags, Mode::empty()) else {
-            // A named pipe without a reader can't be opened for writing.
-            return true;
-        };
-        let mut polled = [PollFd::new(&writer, PollFlags::empty())];
-        poll(&mut polled, Some(&Timespec::default())).is_ok() && polled[0].revents().contains(PollFlags::ERR)
-    }
 }

@@ -71,19 +71,3 @@ pub(crate) fn forbid_core() {
 pub(crate) fn real_time_signals() -> std::ops::Range<i32> {
     0..0
 }
-
-/// There is no handle on a pipe here that counts neither as its reader nor as its writer.
-#[derive(Debug)]
-pub(crate) struct PipeWatch(());
-
-impl PipeWatch {
-    /// Never.
-    pub(crate) fn new(_fd: i32) -> Option<Self> {
-        None
-    }
-
-    /// Never asked.
-    pub(crate) fn is_broken(&self) -> bool {
-        false
-    }
-}

@@ -1,8 +1,8 @@
 //! The new program as the updater's child: signals and stops are passed on, its end is learned.
 
 use super::signals::{self, Signals};
+use super::streams;
 use super::witness::Witness;
-use super::{platform::PipeWatch, streams};
 use crate::launch::Launch;
 use crate::verdict::End;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,7 +38,6 @@ pub(crate) struct Supervisor {
     pending: Vec<(i32, Instant)>,
     /// Signals to the whole group, lately.
     seen: Vec<(i32, Instant)>,
-    output: Vec<PipeWatch>,
 }
 
 impl Supervisor {
@@ -76,7 +75,6 @@ impl Supervisor {
             last_tick: Instant::now(),
             pending: Vec::new(),
             seen: Vec::new(),
-            output: [1, 2].into_iter().filter_map(PipeWatch::new).collect(),
         })
     }
 
@@ -117,11 +115,6 @@ impl Supervisor {
     /// The same, but this process may still write to its standard error.
     pub(crate) fn release_input_and_output(&mut self) {
         streams::release_input_and_output();
-    }
-
-    /// Whether nobody reads the program's standard output or error any more.
-    pub(crate) fn is_output_broken(&self) -> bool {
-        self.output.iter().any(PipeWatch::is_broken)
     }
 
     /// Sleeps until something comes, and takes it.
