@@ -41,16 +41,11 @@ pub async fn refresh(state: &mut State, source: &dyn Source, now: Timestamp) -> 
 
 /// Lets `tough` do its workflow, in this very task.
 async fn load(state: &State, source: &dyn Source) -> Result<(Result<Repository, Tough>, Received), TrustError> {
-    let work = state.dir().map(stored::work_dir).transpose()?;
-    let private = match &work {
-        Some(_) => None,
-        None => Some(tempfile::tempdir().map_err(|source| io_error("create", &std::env::temp_dir(), source))?),
+    let work = match state.dir() {
+        Some(dir) => Work::Beside(stored::work_dir(dir)?),
+        None => Work::Temporary(tempfile::tempdir().map_err(|e| io_error("create", &std::env::temp_dir(), e))?),
     };
-    let folder: &Path = match (&work, &private) {
-        (Some(work), _) => &work.0,
-        (None, Some(private)) => private.path(),
-        (None, None) => unreachable!("one of them was just made"),
-    };
+    let folder = work.path();
     if let Some(known) = state.known() {
         seed(folder, "timestamp.json", &known.timestamp.raw)?;
         seed(folder, "snapshot.json", &known.snapshot.raw)?;
@@ -83,6 +78,21 @@ async fn load(state: &State, source: &dyn Source) -> Result<(Result<Repository, 
     Ok((result, exchange.received))
 }
 
+/// The private folder of one check.
+enum Work {
+    Beside(stored::WorkDir),
+    Temporary(tempfile::TempDir),
+}
+
+impl Work {
+    fn path(&self) -> &Path {
+        match self {
+            Work::Beside(folder) => &folder.0,
+            Work::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
 /// Gives `tough` what is known, so that it compares.
 fn seed(folder: &Path, file: &str, raw: &[u8]) -> Result<(), TrustError> {
     let path = folder.join(file);
@@ -91,12 +101,12 @@ fn seed(folder: &Path, file: &str, raw: &[u8]) -> Result<(), TrustError> {
 
 /// What was received, checked once more under the root that the state now trusts.
 fn verified(state: &State, received: &Received) -> Result<Known, TrustError> {
+    let unverified = |reason: String| TrustError::Unverified { file: "metadata".to_owned(), reason };
     let files = (received.timestamp.clone(), received.snapshot.clone(), received.targets.clone());
     let (Some(timestamp), Some(snapshot), Some(targets)) = files else {
-        unreachable!("tough has asked for all three before it succeeds");
+        return Err(unverified("a file was never asked for".to_owned()));
     };
-    Known::verify(state.trusted_root(), timestamp, snapshot, Some(targets))
-        .map_err(|reason| TrustError::Unverified { file: "metadata".to_owned(), reason })
+    Known::verify(state.trusted_root(), timestamp, snapshot, Some(targets)).map_err(unverified)
 }
 
 /// What a failed check means.
@@ -117,6 +127,10 @@ fn failure(error: Tough, received: Received, state: &State, now: Timestamp) -> T
         error @ (Tough::OlderSnapshotInTimestamp { .. }
         | Tough::SnapshotRoleRollback { .. }
         | Tough::SnapshotRoleMissing { .. }) => TrustError::Rollback { file, source: Box::new(error) },
+        // The private folder, not what was received: a full disk, most likely.
+        Tough::DatastoreCreate { path, source, .. } => TrustError::StateIo { operation: "write", path, source },
+        Tough::DatastoreOpen { path, source, .. } => TrustError::StateIo { operation: "read", path, source },
+        Tough::DatastoreRemove { path, source, .. } => TrustError::StateIo { operation: "delete", path, source },
         Tough::MaxUpdatesExceeded { max_root_updates, .. } => TrustError::TooManyRoots { limit: max_root_updates },
         error => TrustError::Refused { file, source: Box::new(error) },
     }

@@ -12,6 +12,9 @@ use upstep_model::Digest;
 /// Most roots whose digests are remembered. Nobody makes so many; the oldest are forgotten.
 const MAX_CHAIN: usize = 4096;
 
+/// Most bytes of targets that are kept: a client reads one index or two, of some kilobytes.
+const MAX_CACHED: usize = 8 << 20;
+
 /// What a client keeps between checks: the newest verified root and how it came to be trusted, the
 /// metadata verified last, and the targets read. One process at a time works with a folder: the
 /// caller holds the lock of the install.
@@ -149,11 +152,17 @@ impl State {
         self.parts.etag = etag;
     }
 
-    /// Keeps the verified bytes of a target.
+    /// Keeps the verified bytes of a target, and of others what is still signed and has room.
     pub(crate) fn cache(&mut self, name: &str, bytes: Vec<u8>) {
         let metadata = self.metadata();
-        let is_signed = |name: &String| metadata.as_ref().is_some_and(|metadata| metadata.target(name).is_some());
-        self.parts.cached.retain(|name, _| is_signed(name));
+        let mut room = MAX_CACHED.saturating_sub(bytes.len());
+        let mut stays = |other: &str, bytes: &[u8]| {
+            let signed = metadata.as_ref().and_then(|metadata| metadata.target(other));
+            let stays = other != name && signed.is_some() && bytes.len() <= room;
+            room -= if stays { bytes.len() } else { 0 };
+            stays
+        };
+        self.parts.cached.retain(|other, bytes| stays(other, bytes));
         self.parts.cached.insert(name.to_owned(), bytes);
         self.is_changed = true;
     }

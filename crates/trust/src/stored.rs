@@ -145,7 +145,7 @@ pub(crate) fn work_dir(dir: &Path) -> Result<WorkDir, TrustError> {
     let path = dir.join(WORK);
     create_dir(dir)?;
     absent(fs::remove_dir_all(&path)).map_err(|source| io_error("empty", &path, source))?;
-    fs::create_dir(&path).map_err(|source| io_error("create", &path, source))?;
+    create_owned(&path).map_err(|source| io_error("create", &path, source))?;
     Ok(WorkDir(path))
 }
 
@@ -225,7 +225,23 @@ fn checked(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn create_dir(dir: &Path) -> Result<(), TrustError> {
-    fs::create_dir_all(dir).map_err(|source| io_error("create", dir, source))
+    let exists = dir.try_exists().map_err(|source| io_error("look for", dir, source))?;
+    if exists { Ok(()) } else { create_owned(dir).map_err(|source| io_error("create", dir, source)) }
+}
+
+/// A new folder, owned as the folder around it is.
+fn create_owned(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    // Not for a relative path of one part, nor for a folder in the root of the file system.
+    #[cfg(unix)]
+    if let Some(parent) = dir.parent().filter(|parent| parent.parent().is_some()) {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let (around, own) = (fs::metadata(parent)?, fs::metadata(dir)?);
+        if around.uid() != own.uid() {
+            chown(dir, Some(around.uid()), Some(around.gid()))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_synced(dir: &Path, path: &Path, json: &[u8]) -> io::Result<()> {

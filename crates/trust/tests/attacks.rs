@@ -91,6 +91,28 @@ async fn a_truncated_an_empty_and_an_html_file_are_refused_whichever_it_is() {
 }
 
 #[tokio::test]
+async fn no_flipped_byte_of_any_file_changes_what_is_trusted() {
+    let mut author = Author::published();
+    author.rotate(&[Role::Timestamp], start());
+    author.publish(b"index 2", start());
+    let root = author.files["metadata/1.root.json"].clone();
+    let honest = Client::new(&root).check(&author.source(), start()).await.expect("verified");
+    for file in ["2.root.json", "timestamp.json", "2.snapshot.json", "2.targets.json"] {
+        let path = format!("metadata/{file}");
+        let whole = author.files[&path].clone();
+        for place in (0..whole.len()).step_by(31) {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            let client = Client::new(&root);
+            match client.check(&author.source().with(&path, flipped), start()).await {
+                Ok(metadata) => assert_eq!(metadata, honest, "{file}, byte {place}"),
+                Err(_) => assert!(client.open().expect("a state").metadata().is_none(), "{file}, byte {place}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_captive_portal_that_answers_everything_is_refused() {
     struct Portal;
     #[async_trait::async_trait]

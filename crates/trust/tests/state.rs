@@ -165,6 +165,24 @@ async fn a_state_that_can_not_be_written_is_an_error_with_the_path_and_the_old_o
     assert_eq!(mode & 0o022, 0, "writable by nobody else: {mode:o}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn whoever_writes_files_and_folders_belong_to_the_owner_of_the_folder_around() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let author = Author::published();
+    let client = Client::new(&author.root);
+    // Only root can give a folder away; for anybody else all is one's own anyway.
+    let _ = chown(client.dir.path(), Some(12345), Some(12345));
+    let owner = fs::metadata(client.dir.path()).expect("there").uid();
+    let trust = client.dir.path().join("trust");
+    let mut state = State::open(&trust, &author.root).expect("a state");
+    upstep_trust::refresh(&mut state, &author.source(), start()).await.expect("verified");
+    state.save().expect("written");
+    for path in [trust.clone(), trust.join("trust.a")] {
+        assert_eq!(fs::metadata(&path).expect("there").uid(), owner, "{}", path.display());
+    }
+}
+
 #[tokio::test]
 async fn the_fixture_of_version_1_is_still_read() {
     // Written by the first version; see docs/formats.md, "Trust state".
