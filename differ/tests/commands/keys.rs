@@ -29,8 +29,8 @@ fn role(sandbox: &Sandbox, name: &str) -> serde_json::Value {
     rows.into_iter().find(|row| row["role"] == name).expect("a role")
 }
 
-fn publish_args(sandbox: &Sandbox, version: &str) -> [String; 3] {
-    ["publish".to_owned(), "--no-probe".to_owned(), sandbox.program(LINUX, version)]
+fn publish_args(sandbox: &Sandbox, version: &str) -> [String; 2] {
+    ["publish".to_owned(), sandbox.program(LINUX, version)]
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn resigners_and_publishers_at_once_all_end_well() {
     let programs: Vec<String> = PLATFORMS.iter().map(|platform| sandbox.program(platform, "1.1.0")).collect();
     let mut children = Vec::new();
     for program in &programs[..3] {
-        children.push(start(&["publish", "--no-probe", program]));
+        children.push(start(&["publish", program]));
         children.push(start(&["resign"]));
     }
     children.push(start(&["resign", "--force"]));
