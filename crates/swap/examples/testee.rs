@@ -149,17 +149,15 @@ fn act(steps: &[String], log: &Log, session: Option<&Session>) {
                     std::thread::sleep(Duration::from_millis(5));
                 }
             }
-            "child" => {
+            "child" if std::env::var_os("TESTEE_CHILD").is_none() => {
                 let status = std::process::Command::new(std::env::current_exe().expect("a path"))
                     .args(["--as-child"])
                     .env("TESTEE_CHILD", "1")
                     .status();
                 log.line(&format!("child ended {status:?}"));
             }
+            "child" => {}
             _ => unix_act(word, number, log),
-        }
-        if word == "child" && std::env::var_os("TESTEE_CHILD").is_some() {
-            return;
         }
     }
 }

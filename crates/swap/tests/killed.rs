@@ -9,7 +9,7 @@ use support::{Install, await_some, kill};
 
 /// An update whose new program waits; the first process and the new one's pid.
 fn running_trial(confirm_ms: u32) -> (Install, std::process::Child, i32) {
-    let install = Install::new("");
+    let install = Install::new(&format!(r#""confirm_ms":{confirm_ms}"#));
     let go = install.root.path().join("go");
     let release = install.release("1.1.0", &format!(r#""confirm_ms":{confirm_ms},"after":["await {}"]"#, go.display()));
     let mut command = install.command([OsStr::new("--stage"), release.as_os_str()]);
