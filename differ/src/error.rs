@@ -144,7 +144,7 @@ pub enum DifferError {
         /// The program.
         path: PathBuf,
         /// What it did.
-        source: crate::probe::ProbeError,
+        source: Box<crate::probe::Failure>,
     },
     /// Something of the system: threads, a runtime, a temporary folder.
     #[error("can't {operation}")]

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 ///
 /// Exit codes: 0 done, 1 failed (the store is as it was), 2 wrong usage.
 #[derive(Debug, Parser)]
-#[command(name = "differ", version, max_term_width = 100)]
+#[command(name = "differ", version)]
 pub struct Cli {
     /// The project: what `differ init` wrote
     #[arg(long, global = true, value_name = "FILE", default_value = "upstep.toml", env = "UPSTEP_PROJECT")]

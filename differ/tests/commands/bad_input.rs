@@ -278,7 +278,9 @@ fn a_full_disk() {
     let file = sandbox.program(LINUX, "1.0.0");
     let script = r#"trap "" XFSZ; ulimit -f 8; exec "$0" "$@""#;
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_differ"), "publish", &file]).current_dir(sandbox.path(""));
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_differ"), "publish", "--no-probe", &file])
+        .current_dir(sandbox.path(""));
     let output = command.output().expect("the command starts");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{error}");

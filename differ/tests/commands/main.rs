@@ -8,6 +8,7 @@ mod damage;
 mod init;
 mod keys;
 mod killed;
+mod probe;
 mod publish;
 mod races;
 mod resign;

@@ -65,3 +65,10 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!(sandbox.run(args).status.code(), Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn the_help_tells_what_a_diff_needs() {
+    let help = Sandbox::new().ok(&["publish", "--help"]);
+    let needs = upstep_codec::diff_memory(25_000_000, 25_000_000) / 1_000_000;
+    assert!(help.contains(&format!("two programs of 25 MB needs {needs} MB")), "{help}");
+}
