@@ -31,6 +31,8 @@ struct Behaviour {
     after: Vec<String>,
     manual: bool,
     detached: bool,
+    /// Another process has the staged file open for writing for this long.
+    hold_ms: Option<u64>,
     rerun: Option<bool>,
     tick_ms: Option<u64>,
     confirm_ms: Option<u64>,
@@ -56,7 +58,7 @@ fn main() {
         log.line(&format!("event {event:?}"));
     }
     println!("version {}", log.0);
-    update(&session, &log);
+    update(&session, &behaviour, &log);
     act(&behaviour.after, &log, Some(&session));
     log.line("end");
 }
@@ -78,7 +80,7 @@ fn options(behaviour: &Behaviour) -> Options {
 }
 
 /// What a client does, without the network: stages the file that it was given, swaps what is staged.
-fn update(session: &Session, log: &Log) {
+fn update(session: &Session, behaviour: &Behaviour, log: &Log) {
     let mut locked = match session.lock() {
         Ok(locked) => locked,
         Err(error) => return log.line(&format!("unavailable {error:?}")),
@@ -91,8 +93,17 @@ fn update(session: &Session, log: &Log) {
         log.line(&format!("not staged {error}"));
         let _ = locked.abandon();
     }
-    if locked.staged().is_none() {
-        return;
+    if locked.downloading().is_some() {
+        // There is no network to go on with.
+        let _ = locked.abandon();
+    }
+    let Some(digest) = locked.staged().map(|to| to.digest) else { return };
+    if let Some(ms) = behaviour.hold_ms {
+        let staged =
+            std::fs::OpenOptions::new().append(true).open(locked.staged_path(&digest)).expect("the staged file");
+        let mut holder = std::process::Command::new("sleep");
+        let mut child = holder.arg(format!("{}", ms as f64 / 1000.0)).stdin(staged).spawn().expect("sleep");
+        std::thread::spawn(move || child.wait());
     }
     log.line("install");
     match locked.install(&|_| true) {
