@@ -30,8 +30,12 @@ pub fn open(path: &Path) -> Result<(File, u64), DifferError> {
 }
 
 /// Makes `path` with what `write` writes: under another name first, then renamed, so that nobody
-/// ever sees half of it. What was there stays if it fails.
-pub fn create<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, DifferError>) -> Result<T, DifferError> {
+/// ever sees half of it. What was there stays if it fails. It gets the permissions of `like`.
+pub fn create<T>(
+    path: &Path,
+    like: Option<&File>,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, DifferError>,
+) -> Result<T, DifferError> {
     let failed = |source| DifferError::File { operation: "write", path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
@@ -39,7 +43,11 @@ pub fn create<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, Di
     let result = write(&mut buffered)?;
     buffered.flush().map_err(failed)?;
     drop(buffered);
-    open_to_all(file.as_file()).map_err(failed)?;
+    match like {
+        Some(like) => like.metadata().and_then(|meta| file.as_file().set_permissions(meta.permissions())),
+        None => open_to_all(file.as_file()),
+    }
+    .map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(result)

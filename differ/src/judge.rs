@@ -104,4 +104,31 @@ mod tests {
         assert!(!judge(&mut index, hungry).kept);
         assert!(index.patches.is_empty());
     }
+
+    /// The worst case: not one patch is dropped.
+    #[test]
+    fn an_index_of_50_releases_stays_under_15_kb() {
+        let versions: Vec<String> = (0..50).map(|minor| format!("1.{minor}.0")).collect();
+        let mut index = three();
+        index.releases = versions.iter().map(|version| release(version)).collect();
+        index.releases.sort_by(|a, b| a.version.cmp(&b.version));
+        for at in 0..50 {
+            for base in crate::choice::bases(at) {
+                index.patches.push(patch(
+                    &versions[base],
+                    &versions[at],
+                    1_000 + (at * 977 + base * 331) as u64 % 90_000,
+                ));
+            }
+        }
+        let json = index.to_json();
+        let compressed = upstep_codec::frame::compress(&json);
+        assert!(
+            compressed.len() < 15_000,
+            "{} patches, {} bytes of {}",
+            index.patches.len(),
+            compressed.len(),
+            json.len()
+        );
+    }
 }

@@ -214,7 +214,9 @@ pub struct Programs {
 impl Programs {
     /// None yet.
     pub fn new() -> Result<Self, DifferError> {
-        let folder = tempfile::tempdir()
+        let folder = tempfile::Builder::new()
+            .prefix("differ-")
+            .tempdir()
             .map_err(|source| DifferError::System { operation: "make a temporary folder", source })?;
         Ok(Programs { folder })
     }

@@ -82,7 +82,7 @@ impl Program {
         if std::fs::metadata(&artifact.path)?.permissions().mode() & 0o100 != 0 {
             return Ok(Program { path: artifact.path.clone(), _copied_to: None });
         }
-        let folder = tempfile::tempdir()?;
+        let folder = tempfile::Builder::new().prefix("differ-").tempdir()?;
         let path = folder.path().join("program");
         std::fs::write(&path, &artifact.bytes)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;

@@ -58,7 +58,9 @@ impl Published {
 
     /// The same for one commit.
     pub async fn at(store: &Store, app: &AppName, root: &[u8], commit: Commit) -> Result<Published, DifferError> {
-        let scratch = tempfile::tempdir()
+        let scratch = tempfile::Builder::new()
+            .prefix("differ-")
+            .tempdir()
             .map_err(|source| DifferError::System { operation: "make a temporary folder", source })?;
         let mut state = State::open(scratch.path(), root)?;
         let number = commit.number;

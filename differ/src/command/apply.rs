@@ -9,7 +9,8 @@ use upstep_model::{Digest, Digester};
 
 /// Apply a patch file
 ///
-/// The new file is written only if it is, to the byte, what the patch was made for.
+/// The new file is written only if it is, to the byte, what the patch was made for. It gets the
+/// permissions of the old one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file that the patch is for
@@ -29,7 +30,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let (patch, size) = file::open(&args.patch)?;
     let mut patch = Digesting { reader: BufReader::new(patch), digester: Digester::new() };
     let limits = ApplyLimits { memory: args.memory.saturating_mul(1 << 20) };
-    let header = file::create(&args.new, |mut new| Ok(upstep_codec::apply(&mut patch, &old, &mut new, &limits)?))?;
+    let header =
+        file::create(&args.new, Some(&old), |mut new| Ok(upstep_codec::apply(&mut patch, &old, &mut new, &limits)?))?;
     Report::new(&header, patch.digester.finish(), size).print(json)
 }
 

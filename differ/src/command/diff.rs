@@ -74,6 +74,6 @@ pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let patch = upstep_codec::diff(&old, &new, &DiffOptions::default())?;
     let header = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
     let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
-    file::create(&args.patch, |out| out.write_all(&patch).map_err(failed))?;
+    file::create(&args.patch, None, |out| out.write_all(&patch).map_err(failed))?;
     Report::new(&header, Digest::of(&patch), patch.len() as u64).print(json)
 }

@@ -89,3 +89,24 @@ fn prune_deletes_after_a_week_what_nothing_names_any_more() {
     sandbox.ok(&["publish", &sandbox.program(LINUX, "1.3.0")]);
     sandbox.ok(&["verify"]);
 }
+
+#[test]
+fn an_orphan_that_a_release_needs_again_is_written_again_and_survives_prune() {
+    use std::time::{Duration, SystemTime};
+    let sandbox = with(&["1.0.0", "1.1.0"]);
+    let full = sandbox.index(LINUX)["releases"][0]["full"]["digest"].as_str().expect("a digest").to_owned();
+    let blob = sandbox.path("releases/hello/blobs").join(full);
+    sandbox.ok(&["prune", "--keep", "1"]);
+    let week = SystemTime::now() - Duration::from_secs(8 * 24 * 3600);
+    for path in sandbox.listing().keys() {
+        let file = std::fs::File::options().write(true).open(path).expect("a file");
+        file.set_modified(week).expect("a time");
+    }
+    sandbox.ok(&["publish", "--backfill", &sandbox.program(LINUX, "1.0.0")]);
+    let written = std::fs::metadata(&blob).and_then(|meta| meta.modified()).expect("a time");
+    assert!(written > week + Duration::from_secs(3600), "prune could have been about to take it");
+    let report = sandbox.json(&["prune"]);
+    assert!(report["deleted"].as_array().is_some_and(|deleted| !deleted.is_empty()), "{report}");
+    assert!(blob.exists());
+    sandbox.ok(&["verify"]);
+}

@@ -38,6 +38,21 @@ fn an_alias_that_stands_for_one_platform_is_taken() {
 }
 
 #[test]
+fn a_universal_program_has_a_marker_in_each_half() {
+    let sandbox = Sandbox::new();
+    let universal = "universal-apple-darwin";
+    let mut both = unmarked(universal, "1");
+    for half in ["x86_64-apple-darwin", "aarch64-apple-darwin"] {
+        both.extend(upstep_model::marker::bytes("hello", "1.0.0", half));
+    }
+    sandbox.ok(&["publish", &sandbox.file("both", &both)]);
+    assert_eq!(sandbox.versions(universal), ["1.0.0"]);
+    both.extend(upstep_model::marker::bytes("hello", "1.1.0", "aarch64-apple-darwin"));
+    let error = sandbox.fails(&["publish", &sandbox.file("torn", &both)]);
+    assert!(error.contains("two markers that disagree: 1.0.0 and 1.1.0"), "{error}");
+}
+
+#[test]
 fn the_table_tells_what_was_kept_and_why() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["publish", &sandbox.program(LINUX, "1.0.0")]);

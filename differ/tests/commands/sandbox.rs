@@ -175,6 +175,16 @@ fn header(platform: &str) -> Vec<u8> {
         header[0x98..0x9a].copy_from_slice(&0x20bu16.to_le_bytes());
         header[0x98 + 68] = 3;
         header[0x98 + 108] = 16;
+    } else if platform.contains("universal") {
+        // Two slices behind each other, big-endian: type, subtype, offset, size, alignment.
+        header[..8].copy_from_slice(&[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2]);
+        for (place, cpu) in [0x0100_0007u32, 0x0100_000c].into_iter().enumerate() {
+            let fields = [cpu, 0, 512 + place as u32 * 4096, 4096, 12];
+            for (field, value) in fields.into_iter().enumerate() {
+                let at = 8 + place * 20 + field * 4;
+                header[at..at + 4].copy_from_slice(&value.to_be_bytes());
+            }
+        }
     } else if platform.contains("darwin") {
         header[..4].copy_from_slice(&0xfeed_facfu32.to_le_bytes());
         let cpu = if arch == "aarch64" { 0x0100_000cu32 } else { 0x0100_0007 };
