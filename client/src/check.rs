@@ -50,8 +50,10 @@ pub(crate) struct Installed {
 pub(crate) struct Checked {
     /// The signed index.
     pub(crate) index: Index,
-    /// What runs, as the index knows it.
+    /// What runs, as the plan takes it.
     pub(crate) base: Base,
+    /// The version that runs, where index or program know it.
+    pub(crate) current: Option<Version>,
     /// The update, if something newer is on offer.
     pub(crate) update: Option<Update>,
     /// The addresses, the one that answered first.
@@ -74,7 +76,7 @@ impl Update {
     }
 
     pub(crate) fn event(&self, checked: &Checked) -> Event {
-        Event::Available { current: checked.base.version.clone(), plan: self.plan.clone(), full: self.full_bytes() }
+        Event::Available { current: checked.current.clone(), plan: self.plan.clone(), full: self.full_bytes() }
     }
 }
 
@@ -90,7 +92,9 @@ pub(crate) async fn check(
     let mut addresses = moved(state, subject, addresses, allow_http);
     let metadata = refresh(network, &mut addresses, subject, state).await?;
     let index = index(network, &addresses, subject, state, &metadata).await?;
-    let (base, to) = choose(&index, subject, installed)?;
+    let known = index.release_of(&installed.digest).map(|release| release.version.clone());
+    let current = known.or_else(|| installed.version.clone());
+    let (base, to) = choose(&index, subject, installed, current.clone())?;
     let update = match to {
         None => None,
         Some(to) => {
@@ -102,7 +106,7 @@ pub(crate) async fn check(
             Some(Update { plan: adopted.unwrap_or(own), full })
         }
     };
-    Ok(Checked { index, base, update, addresses })
+    Ok(Checked { index, base, current, update, addresses })
 }
 
 /// Where the last verified index says that the app has moved to, then the program's own addresses.
@@ -132,12 +136,11 @@ async fn refresh(
     subject: &Subject,
     state: &mut State,
 ) -> Result<Metadata, UpdateError> {
-    let trust = |error| UpdateError::Trust(Box::new(error));
     let mut failures = Vec::new();
     for at in 0..addresses.len() {
         let source = AppSource::new(network, &addresses[at], &subject.app);
         let refreshed = upstep_trust::refresh(state, &source, jiff::Timestamp::now()).await;
-        state.save().map_err(trust)?;
+        state.save()?;
         match refreshed {
             Ok(metadata) => {
                 addresses[..=at].rotate_right(1);
@@ -152,7 +155,7 @@ async fn refresh(
     let lags = |failure: &TrustError| matches!(failure, TrustError::NothingNew { .. });
     match (failures.iter().any(lags), state.metadata()) {
         (true, Some(known)) => Ok(known),
-        _ => Err(failures.into_iter().find(|failure| !lags(failure)).map_or(UpdateError::NoAddress, trust)),
+        _ => Err(failures.into_iter().find(|failure| !lags(failure)).map_or(UpdateError::NoAddress, UpdateError::from)),
     }
 }
 
@@ -173,10 +176,10 @@ async fn index(
         let source = AppSource::new(network, address, &subject.app);
         match upstep_trust::read_target(state, &source, metadata, &target, MAX_COMPRESSED).await {
             Ok(bytes) => {
-                state.save().map_err(|error| UpdateError::Trust(Box::new(error)))?;
+                state.save()?;
                 return decode_index(&bytes, subject);
             }
-            Err(error) => failure = UpdateError::Trust(Box::new(error)),
+            Err(error) => failure = error.into(),
         }
     }
     Err(failure)
@@ -193,14 +196,17 @@ fn decode_index(bytes: &[u8], subject: &Subject) -> Result<Index, UpdateError> {
     checked.map_err(|source| UpdateError::Index { target, source })
 }
 
-/// What runs, as the index knows it, and the release that it is to become. A program is known by
-/// its digest first, whatever its version says; one that nobody knows counts as older than all.
-fn choose(index: &Index, subject: &Subject, installed: &Installed) -> Result<(Base, Option<Version>), UpdateError> {
-    let known = index.release_of(&installed.digest).map(|release| release.version.clone());
-    let oldest = || Version::parse("0.0.0-0").map_err(UpdateError::from);
-    let version = match known.or_else(|| installed.version.clone()) {
+/// What runs, and the release that it is to become. A program is known by its digest first,
+/// whatever its version says; one that nobody knows counts as older than all.
+fn choose(
+    index: &Index,
+    subject: &Subject,
+    installed: &Installed,
+    current: Option<Version>,
+) -> Result<(Base, Option<Version>), UpdateError> {
+    let version = match current {
         Some(version) => version,
-        None => oldest()?,
+        None => Version::parse("0.0.0-0")?,
     };
     let accepts = |release: &Release| {
         !installed.quarantine.contains(&release.artifact.digest)
@@ -276,7 +282,9 @@ mod tests {
     }
 
     fn chosen(index: &Index, installed: &Installed) -> Option<String> {
-        choose(index, &subject(), installed).expect("a choice").1.map(|version| version.to_string())
+        let known = index.release_of(&installed.digest).map(|release| release.version.clone());
+        let current = known.or_else(|| installed.version.clone());
+        choose(index, &subject(), installed, current).expect("a choice").1.map(|version| version.to_string())
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Engine {
 
     /// The trust state of this install.
     pub(crate) fn state(&self, place: &Place) -> Result<State, UpdateError> {
-        State::open(&trust_folder(place), &self.root).map_err(|error| UpdateError::Trust(Box::new(error)))
+        Ok(State::open(&trust_folder(place), &self.root)?)
     }
 
     /// Whether the stored, verified index still offers the artifact with this digest.

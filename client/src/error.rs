@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use upstep_model::{Digest, Invalid, Version};
+use upstep_trust::{SourceError, TrustError};
 
 /// Why there was no update.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,7 @@ pub enum UpdateError {
     },
     /// The signed metadata was refused, or could not be had.
     #[error("the signed metadata was not accepted")]
-    Trust(#[source] Box<upstep_trust::TrustError>),
+    Trust(#[source] Box<TrustError>),
     /// The signed metadata offers nothing for this channel and platform.
     #[error("nothing is published as {target}")]
     NotPublished {
@@ -167,6 +168,21 @@ pub enum UpdateError {
     },
 }
 
+impl From<TrustError> for UpdateError {
+    /// What failed because of the network is the network's failure.
+    fn from(error: TrustError) -> Self {
+        match error {
+            TrustError::Source { source: SourceError::Other(cause), path } => match cause.downcast::<UpdateError>() {
+                Ok(error) => *error,
+                Err(cause) => {
+                    UpdateError::Trust(Box::new(TrustError::Source { source: SourceError::Other(cause), path }))
+                }
+            },
+            error => UpdateError::Trust(Box::new(error)),
+        }
+    }
+}
+
 impl UpdateError {
     /// Whether the same request may succeed a little later.
     pub(crate) fn may_pass(&self) -> bool {
@@ -199,8 +215,9 @@ impl UpdateError {
     /// What kind of failure this is: the exit code of the command depends on it.
     pub fn kind(&self) -> FailureKind {
         match self {
-            UpdateError::Trust(error) => trust_kind(error.as_ref()),
-            UpdateError::Digest { .. }
+            UpdateError::Trust(error) if matches!(**error, TrustError::Source { .. }) => FailureKind::Network,
+            UpdateError::Trust(_)
+            | UpdateError::Digest { .. }
             | UpdateError::Index { .. }
             | UpdateError::NotPublished { .. }
             | UpdateError::Decode { .. }
@@ -225,18 +242,6 @@ impl UpdateError {
             | UpdateError::Address { .. } => FailureKind::Usage,
         }
     }
-}
-
-/// Metadata that could not be had because of the network is the network's failure.
-fn trust_kind(error: &(dyn std::error::Error + 'static)) -> FailureKind {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<UpdateError>() {
-            return error.kind();
-        }
-        cause = error.source();
-    }
-    FailureKind::Refused
 }
 
 /// The kinds of [`UpdateError`].

@@ -10,8 +10,8 @@ use upstep_model::{Plan, StepKind, Version};
 pub enum Event {
     /// A newer release is on offer.
     Available {
-        /// The version that runs.
-        current: Version,
+        /// The version that runs, where it is known.
+        current: Option<Version>,
         /// What will be fetched and applied.
         plan: Plan,
         /// Bytes of the full download, to compare with [`Plan::bytes`].
@@ -95,7 +95,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Available { current, plan, full } => {
-                write!(f, "A newer version ({}) is available! Current is {current}", plan.to)?;
+                write!(f, "A newer version ({}) is available! Current is {}", plan.to, name(current.as_ref()))?;
                 for (number, step) in plan.steps.iter().enumerate() {
                     let number = number + 1;
                     match &step.kind {
@@ -133,6 +133,11 @@ impl fmt::Display for Event {
             Event::NotUpdated { reason } => write!(f, "No update: {reason}"),
         }
     }
+}
+
+/// A version, or that it is not known.
+pub(crate) fn name(version: Option<&Version>) -> String {
+    version.map_or_else(|| "unknown".to_owned(), Version::to_string)
 }
 
 /// A number of bytes as a person reads it: exact below 10 kB.
@@ -176,7 +181,7 @@ mod tests {
             notes: None,
             mandatory: false,
         };
-        let event = Event::Available { current: version("1.0.0"), plan, full: 1_234_500 };
+        let event = Event::Available { current: Some(version("1.0.0")), plan, full: 1_234_500 };
         let text = "A newer version (1.3.0) is available! Current is 1.0.0\n  step 1: patch 1.0.0 -> 1.3.0, 12.3 kB\n  \
                     12.3 kB in all, the full download has 1.23 MB (1.0%)";
         assert_eq!(event.to_string(), text);

@@ -4,6 +4,7 @@ use super::error::CommandError;
 use super::install::{Install, Target, block_on};
 use super::output::Output;
 use crate::bring::Deadline;
+use crate::event::name;
 use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Answer {
     app: AppName,
-    current: Version,
+    current: Option<Version>,
     /// Whether the publisher knows the installed file.
     known: bool,
     available: Option<Version>,
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError
     let known = checked.base.digest.is_some_and(|digest| checked.index.release_of(&digest).is_some());
     let answer = Answer {
         app: engine.subject.app.clone(),
-        current: checked.base.version.clone(),
+        current: checked.current.clone(),
         known,
         available: update.map(|update| update.plan.to.clone()),
         plan: update.map(|update| update.plan.clone()),
@@ -61,7 +62,7 @@ impl fmt::Display for Answer {
         }
         match &self.text {
             Some(text) => writeln!(f, "{text}")?,
-            None => writeln!(f, "{} {} is up to date", self.app, self.current)?,
+            None => writeln!(f, "{} {} is up to date", self.app, name(self.current.as_ref()))?,
         }
         if !self.known {
             writeln!(f, "the publisher does not know the installed file: an update takes the full download")?;

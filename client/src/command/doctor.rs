@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError
 
 fn reset_trust(install: &Install, place: &Place, answer: &mut Answer) -> Result<(), CommandError> {
     let _locked = install.lock()?;
-    State::reset(&engine::trust_folder(place)).map_err(|error| UpdateError::Trust(Box::new(error)))?;
+    State::reset(&engine::trust_folder(place)).map_err(UpdateError::from)?;
     answer.good("the stored metadata was forgotten: the next check begins from the root of trust".to_owned());
     Ok(())
 }

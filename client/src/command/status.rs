@@ -3,6 +3,7 @@
 use super::error::CommandError;
 use super::install::{Install, Target};
 use super::output::Output;
+use crate::event::name;
 use crate::stamp::Stamp;
 use crate::{UpdateError, check, engine};
 use serde::Serialize;
@@ -76,7 +77,7 @@ impl fmt::Display for Answer {
         let unknown = || "unknown".to_owned();
         writeln!(f, "program: {}", self.exe.display())?;
         writeln!(f, "app: {}", self.app.as_ref().map_or_else(unknown, ToString::to_string))?;
-        writeln!(f, "version: {}", self.version.as_ref().map_or_else(unknown, ToString::to_string))?;
+        writeln!(f, "version: {}", name(self.version.as_ref()))?;
         for url in &self.urls {
             writeln!(f, "updates from: {url}")?;
         }

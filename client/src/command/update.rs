@@ -5,6 +5,7 @@ use super::install::{Install, Target, block_on};
 use super::output::Output;
 use crate::Event;
 use crate::bring::Deadline;
+use crate::event::name;
 use serde::Serialize;
 use std::fmt;
 use std::process::ExitCode;
@@ -32,8 +33,8 @@ pub(super) struct Probe {
 #[derive(Serialize)]
 pub(super) struct Answer {
     app: AppName,
-    from: Version,
-    pub(super) to: Version,
+    from: Option<Version>,
+    to: Option<Version>,
     updated: bool,
     /// Bytes that came over the network.
     bytes: u64,
@@ -72,7 +73,7 @@ pub(super) fn update(
     if let Some(text) = &checked.index.notice {
         output.event(&Event::Notice { text: text.clone() });
     }
-    let (app, from) = (engine.subject.app.clone(), checked.base.version.clone());
+    let (app, from) = (engine.subject.app.clone(), checked.current.clone());
     let Some(update) = &checked.update else {
         return Ok(Answer { app, to: from.clone(), from, updated: false, bytes: 0, full_bytes: 0 });
     };
@@ -82,7 +83,14 @@ pub(super) fn update(
     output.event(&staged.event());
     let is_still_signed = |digest: &Digest| engine.is_still_signed(&place, digest);
     let target = swap(locked, &foreign_probe(install), &is_still_signed)?;
-    Ok(Answer { app, from, to: target.version, updated: true, bytes: staged.bytes, full_bytes: update.full_bytes() })
+    Ok(Answer {
+        app,
+        from,
+        to: Some(target.version),
+        updated: true,
+        bytes: staged.bytes,
+        full_bytes: update.full_bytes(),
+    })
 }
 
 fn foreign_probe(install: &Install) -> ForeignProbe {
@@ -97,8 +105,10 @@ fn foreign_probe(install: &Install) -> ForeignProbe {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.updated {
-            true => write!(f, "updated {} from {} to {}", self.app, self.from, self.to),
-            false => write!(f, "{} {} is up to date", self.app, self.from),
+            true => {
+                write!(f, "updated {} from {} to {}", self.app, name(self.from.as_ref()), name(self.to.as_ref()))
+            }
+            false => write!(f, "{} {} is up to date", self.app, name(self.from.as_ref())),
         }
     }
 }

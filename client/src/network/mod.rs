@@ -5,6 +5,8 @@ mod blob;
 mod document;
 mod pace;
 mod source;
+#[cfg(all(test, unix))]
+mod tests;
 
 pub(crate) use blob::Blob;
 pub(crate) use document::Document;
@@ -87,23 +89,4 @@ fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     }
     let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     Duration::try_from(date.duration_since(jiff::Timestamp::now())).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers)
-        };
-        assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert!(read("Fri, 31 Dec 2999 23:59:59 GMT").is_some_and(|wait| wait > Duration::from_secs(86_400)));
-        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), None);
-        assert_eq!(read("soon"), None);
-    }
 }

@@ -3,7 +3,6 @@
 
 mod support;
 
-mod background;
 mod check;
 mod command;
 mod download;

@@ -243,7 +243,9 @@ fn relay(address: SocketAddr, request: &Request) -> Option<Answer> {
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let ours = |line: &&str| {
         let line = line.to_ascii_lowercase();
-        !line.starts_with("content-length:") && !line.starts_with("connection:") && !line.starts_with("transfer-encoding:")
+        !line.starts_with("content-length:")
+            && !line.starts_with("connection:")
+            && !line.starts_with("transfer-encoding:")
     };
     Some(Answer { status, headers: lines.filter(ours).map(str::to_owned).collect(), body: all[end + 4..].to_vec() })
 }

@@ -9,7 +9,15 @@ use std::process::{Command, Output};
 
 /// Takes the settings of whoever runs the tests out of a command's environment.
 pub fn plain(command: &mut Command) {
-    for name in ["UPSTEP_NO_UPDATE", "UPSTEP_CHECK_EVERY", "UPSTEP_BACKGROUND", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+    for name in [
+        "UPSTEP_NO_UPDATE",
+        "UPSTEP_CHECK_EVERY",
+        "UPSTEP_BACKGROUND",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
         command.env_remove(name);
     }
 }

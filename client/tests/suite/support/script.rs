@@ -12,7 +12,9 @@ pub fn script(version: &str) -> Vec<u8> {
 
 /// One that does something else first.
 pub fn script_that(version: &str, does: &str) -> Vec<u8> {
-    let mut text = format!("#!/bin/sh\n{does}\necho \"version {version}\"\nfor a in \"$@\"; do echo \"argument $a\"; done\nexit 0\n");
+    let mut text = format!(
+        "#!/bin/sh\n{does}\necho \"version {version}\"\nfor a in \"$@\"; do echo \"argument $a\"; done\nexit 0\n"
+    );
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..1000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

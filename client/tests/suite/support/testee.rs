@@ -1,0 +1,106 @@
+//! Versions of the test program `examples/testee.rs`: copies of one build whose marker says
+//! another version, and whose end says how they behave.
+
+use super::author::Author;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use upstep_model::marker;
+
+/// How long a test waits for what must come: it fails after that, and nothing is measured.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A version that behaves as `behaviour` says: `{}`, `{"after": "exit 101"}`.
+pub fn testee(version: &str, behaviour: &str) -> Vec<u8> {
+    let mut program = build().clone();
+    let (at, _) = marker::find(&program).into_iter().next().expect("the testee is marked");
+    let mut field = [0; 64];
+    field[..version.len()].copy_from_slice(version.as_bytes());
+    program[at + 16 + 64..at + 16 + 128].copy_from_slice(&field);
+    program.extend_from_slice(b"\n--testee--\n");
+    program.extend_from_slice(behaviour.as_bytes());
+    program
+}
+
+/// The build, without what only a debugger reads: it would be most of every download.
+fn build() -> &'static Vec<u8> {
+    static BUILD: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let examples = Path::new(env!("CARGO_BIN_EXE_upstep")).with_file_name("examples");
+        let path = examples.join("testee");
+        let hint = "`cargo test -p upstep` builds it";
+        loaded_part(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; {hint}", path.display())))
+    })
+}
+
+/// An ELF program up to the end of its last segment, without the table of its sections.
+fn loaded_part(mut program: Vec<u8>) -> Vec<u8> {
+    let number = |at: usize, length: usize| -> usize {
+        program[at..at + length].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    assert_eq!(&program[..6], b"\x7fELF\x02\x01", "the tests know 64-bit little-endian ELF");
+    let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    let ends = (0..count).map(|at| table + at * size).map(|at| number(at + 8, 8) + number(at + 32, 8));
+    let end = ends.max().expect("it has segments");
+    program.truncate(end);
+    program[0x28..0x30].fill(0);
+    program[0x3c..0x40].fill(0);
+    program
+}
+
+/// An installed testee.
+pub struct Testee {
+    pub folder: TempDir,
+    pub program: PathBuf,
+    root: PathBuf,
+}
+
+impl Testee {
+    pub fn new(author: &Author, program: &[u8]) -> Testee {
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("testee");
+        std::fs::write(&path, program).expect("installed");
+        super::script::executable(&path);
+        Testee { folder, program: path, root: author.root() }
+    }
+
+    /// A start of the program, which looks for updates at `url`.
+    pub fn command(&self, url: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        super::plain(&mut command);
+        command.env("TESTEE_URLS", url).env("TESTEE_ROOT", &self.root);
+        command
+    }
+
+    pub fn run(&self, url: &str) -> Output {
+        self.command(url).output().expect("it runs")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join(".testee.upstep")
+    }
+
+    /// The version that stands in the installed file.
+    pub fn version(&self) -> String {
+        let program = std::fs::read(&self.program).expect("installed");
+        marker::find(&program).first().expect("marked").1.version.to_string()
+    }
+
+    /// Waits until `is_so`, and fails if it never is.
+    pub fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < PATIENCE, "{what}: not so after {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The versions that a run said to be, in order.
+pub fn versions(output: &Output) -> Vec<String> {
+    let text = super::stdout(output);
+    let starts = text.lines().filter_map(|line| line.strip_prefix("testee "));
+    starts.map(|rest| rest.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
