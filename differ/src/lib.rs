@@ -19,6 +19,7 @@ pub mod judge;
 pub mod keys;
 pub mod list;
 pub mod make;
+pub mod measure;
 pub mod names;
 pub mod probe;
 pub mod progress;

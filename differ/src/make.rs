@@ -2,10 +2,11 @@
 
 use crate::DifferError;
 use crate::artifact::Artifact;
+use crate::measure::{self, Cost};
 use crate::progress::{Progress, Stage};
 use crate::work;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, full};
@@ -39,6 +40,8 @@ pub struct AboutPatch {
     pub diff_memory: u64,
     /// How long applying it took.
     pub apply_time: Duration,
+    /// The memory that applying it took, in bytes, where it was measured.
+    pub apply_memory: Option<u64>,
 }
 
 /// A patch that was asked for.
@@ -74,6 +77,7 @@ pub struct Wanted {
 pub struct Workshop {
     programs: Programs,
     memory: u64,
+    tool: Option<PathBuf>,
     /// Fulls by the digest of the program.
     pub fulls: BTreeMap<Digest, Made<Full>>,
     /// Patches.
@@ -91,10 +95,11 @@ enum Done {
 }
 
 impl Workshop {
-    /// An empty one that uses at most `memory` bytes at once.
-    pub fn new(memory: u64) -> Result<Self, DifferError> {
+    /// An empty one that uses at most `memory` bytes at once. `tool` is the command `differ`,
+    /// which measures in processes of its own what applying a patch takes.
+    pub fn new(memory: u64, tool: Option<PathBuf>) -> Result<Self, DifferError> {
         let programs = Programs::new()?;
-        Ok(Workshop { programs, memory, fulls: BTreeMap::new(), patches: BTreeMap::new() })
+        Ok(Workshop { programs, memory, tool, fulls: BTreeMap::new(), patches: BTreeMap::new() })
     }
 
     /// Fetches an older program, unless it is here.
@@ -136,7 +141,9 @@ impl Workshop {
         let done = work::in_parallel(&jobs, self.memory, Job::memory, |job| {
             let done = match job {
                 Job::Full(artifact) => compress(artifact).map(|made| Done::Full(artifact.digest, made)),
-                Job::Patch(wanted) => patch(&self.programs, wanted).map(|made| Done::Patch(wanted.pair, made)),
+                Job::Patch(wanted) => {
+                    patch(&self.programs, wanted, self.tool.as_deref()).map(|made| Done::Patch(wanted.pair, made))
+                }
             };
             progress.advance(job.size());
             done
@@ -176,7 +183,7 @@ fn compress(artifact: &Artifact) -> Result<Made<Full>, DifferError> {
     Ok(Made { about, bytes })
 }
 
-fn patch(programs: &Programs, wanted: &Wanted) -> Result<Patched, DifferError> {
+fn patch(programs: &Programs, wanted: &Wanted, tool: Option<&Path>) -> Result<Patched, DifferError> {
     let (old, new) = (programs.read(&wanted.pair.0)?, programs.read(&wanted.pair.1)?);
     let began = Instant::now();
     let bytes = upstep_codec::diff(&old, &new, &DiffOptions::default())?;
@@ -195,13 +202,20 @@ fn patch(programs: &Programs, wanted: &Wanted) -> Result<Patched, DifferError> {
             platform: wanted.platform.clone(),
             source: Box::new(source),
         })?;
+    let apply_time = began.elapsed();
+    let digest = Digest::of(&bytes);
+    let cost = match tool {
+        Some(tool) => programs.measure(tool, wanted, &digest, &bytes)?,
+        None => None,
+    };
     let about = AboutPatch {
-        digest: Digest::of(&bytes),
+        digest,
         codec: header.codec,
         memory: header.memory,
         diff_time,
         diff_memory: upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1),
-        apply_time: began.elapsed(),
+        apply_time: cost.map_or(apply_time, |cost| Duration::from_secs_f64(cost.seconds.clamp(0.0, 1e6))),
+        apply_memory: cost.and_then(|cost| cost.memory),
     };
     Ok(Patched::Made(Made { about, bytes }))
 }
@@ -230,6 +244,24 @@ impl Programs {
     pub fn keep(&self, digest: Digest, bytes: &[u8]) -> Result<(), DifferError> {
         let path = self.path(&digest);
         std::fs::write(&path, bytes).map_err(|source| DifferError::File { operation: "write", path, source })
+    }
+
+    /// What applying a patch takes in a process of its own.
+    fn measure(
+        &self,
+        tool: &Path,
+        wanted: &Wanted,
+        digest: &Digest,
+        patch: &[u8],
+    ) -> Result<Option<Cost>, DifferError> {
+        self.keep(*digest, patch)?;
+        let (path, new) = (self.path(digest), self.path(digest).with_extension("new"));
+        let cost = measure::apply(tool, &self.path(&wanted.pair.0), &path, &new);
+        for path in [path, new] {
+            // It goes with the folder at the latest.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(cost)
     }
 
     fn read(&self, digest: &Digest) -> Result<Vec<u8>, DifferError> {

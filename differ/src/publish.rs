@@ -37,6 +37,9 @@ pub struct PublishRequest {
     pub no_probe: bool,
     /// Most memory that is used at once, in bytes; half of the machine's where it is not given.
     pub memory: Option<u64>,
+    /// The command `differ`, which measures in processes of its own what applying a patch takes;
+    /// without it the table says what the patch declares.
+    pub tool: Option<PathBuf>,
     /// The time; the clock's where it is not given.
     pub now: Option<Timestamp>,
 }
@@ -97,7 +100,7 @@ pub async fn publish_as(
             probe::probe(artifact)?;
         }
     }
-    let mut workshop = Workshop::new(request.memory.unwrap_or_else(work::default_memory))?;
+    let mut workshop = Workshop::new(request.memory.unwrap_or_else(work::default_memory), request.tool.clone())?;
     let mut releases = Vec::new();
     let commit = signer
         .commit(now, async |published: &Published| {

@@ -66,12 +66,14 @@ pub struct Measured {
     pub codec: String,
     /// How long the diff took, in seconds.
     pub diff_seconds: f64,
-    /// The memory that was set aside for the diff, in bytes.
+    /// The memory that was set aside for the diff, in bytes: it takes no more.
     pub diff_memory: u64,
     /// How long applying it took, in seconds.
     pub apply_seconds: f64,
-    /// The memory that applying it needs, in bytes.
+    /// The memory that applying it took, in bytes; what it declares where that was not measured.
     pub apply_memory: u64,
+    /// The memory that it declares to need, in bytes: what clients compare with their limit.
+    pub apply_limit: u64,
 }
 
 impl ReleaseReport {
@@ -107,7 +109,8 @@ impl PatchReport {
             diff_seconds: made.about.diff_time.as_secs_f64(),
             diff_memory: made.about.diff_memory,
             apply_seconds: made.about.apply_time.as_secs_f64(),
-            apply_memory: made.about.memory,
+            apply_memory: made.about.apply_memory.unwrap_or(made.about.memory),
+            apply_limit: made.about.memory,
         });
         PatchReport {
             from: wanted.versions.0.clone(),

@@ -1,9 +1,11 @@
 //! `differ apply`
 
 use super::diff::Report;
+use crate::measure::{self, Cost};
 use crate::{DifferError, file};
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
+use std::time::Instant;
 use upstep_codec::ApplyLimits;
 use upstep_model::{Digest, Digester};
 
@@ -22,17 +24,26 @@ pub struct Args {
     /// Most memory that decoding may need, in MB
     #[arg(long, value_name = "MB", default_value_t = 256)]
     memory: u64,
+    /// Say what it cost
+    #[arg(long)]
+    measure: bool,
 }
 
 /// Applies the patch.
 pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
+    let (began, before) = (Instant::now(), measure::peak_memory());
     let (old, _) = file::open(&args.old)?;
     let (patch, size) = file::open(&args.patch)?;
     let mut patch = Digesting { reader: BufReader::new(patch), digester: Digester::new() };
     let limits = ApplyLimits { memory: args.memory.saturating_mul(1 << 20) };
     let header =
         file::create(&args.new, Some(&old), |mut new| Ok(upstep_codec::apply(&mut patch, &old, &mut new, &limits)?))?;
-    Report::new(&header, patch.digester.finish(), size).print(json)
+    let report = Report::new(&header, patch.digester.finish(), size);
+    if !args.measure {
+        return report.print(json);
+    }
+    let grown = measure::peak_memory().zip(before).map(|(after, before)| after - before);
+    report.with_cost(Cost { seconds: began.elapsed().as_secs_f64(), memory: grown }).print(json)
 }
 
 /// Computes the digest of what is read.

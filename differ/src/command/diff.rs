@@ -1,6 +1,7 @@
 //! `differ diff`
 
 use super::output::{self, bytes};
+use crate::measure::Cost;
 use crate::{DifferError, artifact, file};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct Report {
     to: Digest,
     to_size: u64,
     memory: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
 }
 
 impl Report {
@@ -45,7 +48,13 @@ impl Report {
             to: header.to,
             to_size: header.to_size,
             memory: header.memory,
+            cost: None,
         }
+    }
+
+    /// The same with what applying it cost.
+    pub fn with_cost(self, cost: Cost) -> Self {
+        Report { cost: Some(cost), ..self }
     }
 
     /// Prints it.
@@ -53,7 +62,7 @@ impl Report {
         if json {
             return output::json(self);
         }
-        output::text(&format!(
+        let mut text = format!(
             "patch   {} ({} bytes, {})\nfrom    {} ({} bytes)\nto      {} ({} bytes)\nmemory  {} bytes to apply it\n",
             self.patch,
             bytes(self.patch_size),
@@ -63,7 +72,12 @@ impl Report {
             self.to,
             bytes(self.to_size),
             bytes(self.memory),
-        ))
+        );
+        if let Some(Cost { seconds, memory }) = self.cost {
+            let memory = memory.map_or_else(|| "an unknown amount".to_owned(), bytes);
+            text.push_str(&format!("cost    {seconds:.3} s, {memory} bytes of memory\n"));
+        }
+        output::text(&text)
     }
 }
 

@@ -83,6 +83,7 @@ pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
         backfill: args.backfill,
         no_probe: args.no_probe,
         memory: args.memory.map(|megabytes| megabytes.saturating_mul(1 << 20)),
+        tool: std::env::current_exe().ok(),
         now: None,
     };
     let project = Project::load(project)?;

@@ -56,6 +56,8 @@ impl Sandbox {
         let is_made_up = args.iter().any(|arg| arg.contains("/hello-")) && !args.contains(&"--no-probe");
         command.args(args).args(is_made_up.then_some("--no-probe"));
         command.current_dir(self.folder.path()).env_remove("UPSTEP_PROJECT");
+        // What a killed command leaves goes with the sandbox.
+        command.env("TMPDIR", self.folder.path());
         command
     }
 

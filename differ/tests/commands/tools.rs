@@ -17,6 +17,8 @@ fn a_patch_makes_the_new_file_and_says_what_it_is() {
     assert_eq!(sandbox.json(&["inspect", "patch"]), made);
     assert_eq!(sandbox.json(&["apply", &from, "patch", "made"]), made);
     assert_eq!(std::fs::read(sandbox.path("made")).expect("a file"), new);
+    let measured = sandbox.json(&["apply", "--measure", &from, "patch", "made"]);
+    assert!(measured["cost"]["seconds"].as_f64().expect("a number") > 0.0, "{measured}");
     let text = sandbox.ok(&["inspect", "patch"]);
     assert!(text.contains(&Digest::of(&new).to_string()), "{text}");
 }
