@@ -68,7 +68,7 @@ impl Sample {
         let client = workspace.join("client");
         format!(
             "[package]\nname = \"hello\"\nversion = \"{}\"\nedition = \"2024\"\n\n[dependencies]\nupstep = {{ path = {:?} }}\n\n\
-             [profile.release]\nstrip = \"symbols\"\n\n[workspace]\n",
+             [profile.release]\ndebug = false\nstrip = \"symbols\"\n\n[workspace]\n",
             self.version, client
         )
     }
