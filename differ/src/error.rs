@@ -138,6 +138,16 @@ pub enum DifferError {
         /// The first failure.
         first: String,
     },
+    /// The store's disk is full, or would be.
+    #[error("the store {store} needs {needed} bytes for this release, its disk has {free} free")]
+    NoRoom {
+        /// Where the store is.
+        store: String,
+        /// What is needed, in bytes.
+        needed: u64,
+        /// What is free, in bytes.
+        free: u64,
+    },
     /// The program does not start.
     #[error("{} does not start", path.display())]
     Probe {

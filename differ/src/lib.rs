@@ -29,6 +29,7 @@ pub mod publish;
 pub mod published;
 pub mod report;
 pub mod resign;
+pub mod room;
 mod secrets;
 pub mod status;
 pub mod verify;

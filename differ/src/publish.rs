@@ -7,7 +7,7 @@ use crate::progress::{Progress, Stage};
 use crate::project::Project;
 use crate::published::Published;
 use crate::report::{PatchReport, PublishReport, ReleaseReport};
-use crate::{DifferError, choice, judge, probe, work};
+use crate::{DifferError, choice, judge, probe, room, work};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -109,6 +109,9 @@ pub async fn publish_as(
             let (_, unchanged): (Vec<&Artifact>, Vec<&Artifact>) = artifacts.iter().partition(is_fresh);
             releases = unchanged.into_iter().map(ReleaseReport::unchanged).collect();
             let additions = prepare(signer, fresh, &mut workshop, progress).await?;
+            if !additions.is_empty() {
+                room::check(&signer.store, &signer.app, &workshop).await?;
+            }
             let mut indexes = Vec::new();
             for addition in additions {
                 let (index, report) = addition.add(signer, request, &workshop, now, progress).await?;

@@ -115,6 +115,14 @@ impl Store {
         self.folder.as_ref()?.path_to_filesystem(&object_path(path).ok()?).ok()
     }
 
+    /// How many bytes can still be written, where the store is a folder and the system tells.
+    pub fn free_space(&self) -> Option<u64> {
+        match &self.location {
+            Location::Folder(folder) => free_on_disk(folder),
+            _ => None,
+        }
+    }
+
     /// The apps in the store, in the order of their names.
     pub async fn apps(&self) -> Result<Vec<AppName>, StoreError> {
         let listing = self
@@ -269,4 +277,16 @@ fn object_path(path: &str) -> Result<ObjectPath, StoreError> {
 
 fn entry(meta: object_store::ObjectMeta) -> Entry {
     Entry { path: meta.location.to_string(), size: meta.size, modified: meta.last_modified.into() }
+}
+
+/// A disk that claims to have no blocks at all tells nothing.
+#[cfg(unix)]
+fn free_on_disk(folder: &std::path::Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok().filter(|disk| disk.f_blocks > 0)?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_on_disk(_: &std::path::Path) -> Option<u64> {
+    None
 }

@@ -80,6 +80,8 @@ fn an_object_in_a_folder_is_a_file_of_the_same_path() {
     let path = store.local_path("hello/blobs/0123").expect("a path");
     assert_eq!(path, folder.path().canonicalize().expect("a path").join("hello/blobs/0123"));
     assert_eq!(Store::memory().local_path("hello/blobs/0123"), None);
+    assert!(store.free_space().is_none_or(|free| free > 0));
+    assert_eq!(Store::memory().free_space(), None);
 }
 
 #[tokio::test]
