@@ -3,7 +3,8 @@
 use crate::support::author::{Author, Server};
 use crate::support::host::{Action, Host};
 use crate::support::script::{Installed, script};
-use crate::support::{ends_with, stdout};
+use crate::support::{ends_with, stderr, stdout};
+use std::time::{Duration, Instant};
 
 #[test]
 fn nothing_new_costs_two_requests_something_new_three_and_what_is_known_is_not_fetched_again() {
@@ -20,17 +21,16 @@ fn nothing_new_costs_two_requests_something_new_three_and_what_is_known_is_not_f
     assert_eq!(paths, ["/tool/metadata/2.root.json", "/tool/metadata/timestamp.json"]);
 
     author.publish("1.1.0", &script("1.1.0"));
-    while proxied_check(&installed, &proxy) != Some(10) {}
+    // The server finds a new commit within two seconds; the proxy serves no copy of its own.
+    let began = Instant::now();
+    while installed.check(&proxy.url()).status.code() != Some(10) {
+        assert!(began.elapsed() < Duration::from_secs(60), "the server never saw the new commit");
+    }
     proxy.take_requests();
     ends_with(&installed.check(&proxy.url()), 10);
     let paths: Vec<String> = proxy.take_requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths.len(), 3, "{paths:?}");
     assert!(paths[2].starts_with("/v1/update/tool/stable/"), "{paths:?}");
-}
-
-/// The server finds a new commit within two seconds; the test waits for that.
-fn proxied_check(installed: &Installed, proxy: &Host) -> Option<i32> {
-    installed.check(&proxy.url()).status.code()
 }
 
 #[test]
@@ -105,6 +105,61 @@ fn a_pin_a_yank_and_a_held_back_release_are_obeyed() {
     assert!(stdout(&output).contains("\"available\":\"1.1.0\""), "{}", stdout(&output));
     let output = installed.upstep("check", &host.url()).args(["--pin", "1.0.0"]).output().expect("it runs");
     ends_with(&output, 0);
+    author.edit(|index| index.releases[1].yanked = true);
+    ends_with(&installed.check(&host.url()), 0);
+}
+
+#[test]
+fn what_later_versions_of_the_index_may_ask_for_is_obeyed_from_the_first_day() {
+    let author = Author::new("tool");
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        author.publish(version, &script(version));
+    }
+    let host = Host::of_folder(author.store());
+    let installed = Installed::new(&author, &script("1.0.0"));
+    let check = || installed.upstep("check", &host.url()).arg("--json").output().expect("it runs");
+    let answer = || -> serde_json::Value { serde_json::from_slice(&check().stdout).expect("JSON") };
+    author.edit(|index| {
+        index.floors = vec![index.releases[1].version.clone()];
+        index.notice = Some("read this".to_owned());
+        index.mandatory_below = Some(index.releases[1].version.clone());
+    });
+    let answered = answer();
+    assert_eq!(answered["available"], "1.1.0", "nobody jumps over a floor");
+    assert_eq!((&answered["notice"], &answered["plan"]["mandatory"]), (&"read this".into(), &true.into()));
+    author.edit(|index| index.critical = vec!["something".to_owned()]);
+    let output = check();
+    ends_with(&output, 20);
+    assert!(stderr(&output).contains("something"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_app_that_moved_is_looked_for_at_its_new_address_first() {
+    let author = Author::new("tool");
+    author.publish("1.0.0", &script("1.0.0"));
+    let (old, new) = (Host::of_folder(author.store()), Host::of_folder(author.store()));
+    let url = new.url();
+    author.edit(move |index| index.moved_to = vec![url.clone(), "http://elsewhere.example".to_owned()]);
+    let installed = Installed::new(&author, &script("1.0.0"));
+    ends_with(&installed.check(&old.url()), 0);
+    assert!(new.take_requests().is_empty(), "it has just been heard of");
+    old.take_requests();
+    ends_with(&installed.check(&old.url()), 0);
+    assert!(!new.take_requests().is_empty());
+    assert!(old.take_requests().is_empty());
+}
+
+#[test]
+fn a_platform_that_nothing_was_published_for_is_named() {
+    let author = Author::new("tool");
+    author.publish("1.0.0", &script("1.0.0"));
+    let host = Host::of_folder(author.store());
+    let installed = Installed::new(&author, &script("1.0.0"));
+    let mut check = installed.upstep_alone("check");
+    check.args(["--app", "tool", "--platform", "aarch64-apple-darwin", "--url", &host.url(), "--root"]);
+    let output = check.arg(author.root()).output().expect("it runs");
+    ends_with(&output, 20);
+    assert!(stderr(&output).contains("stable.aarch64-apple-darwin"), "{}", stderr(&output));
 }
 
 #[test]

@@ -92,6 +92,22 @@ fn another_publishers_store_is_refused() {
 }
 
 #[test]
+fn an_author_who_lost_all_keys_begins_anew_with_a_new_root() {
+    let (_author, host, installed) = two();
+    ends_with(&installed.update(&host.url()), 0);
+    let anew = Author::new("tool");
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        anew.publish(version, &script(version));
+    }
+    let host = Host::of_folder(anew.store());
+    ends_with(&installed.update(&host.url()), 20);
+    let mut update = installed.upstep_alone("update");
+    update.args(["--url", &host.url(), "--root"]).arg(anew.root());
+    ends_with(&update.output().expect("it runs"), 0);
+    assert_eq!(installed.version(), "1.2.0");
+}
+
+#[test]
 fn a_patch_with_a_flipped_byte_falls_back_to_the_full() {
     let (author, host, installed) = two();
     let full = full_of(&author, "1.1.0");

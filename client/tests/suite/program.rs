@@ -1,26 +1,13 @@
 //! A program that links the library, from release to release.
 
-use crate::support::author::{Author, Server};
+use crate::support::author::Server;
 use crate::support::host::{Action, Host};
-use crate::support::testee::{Testee, testee, versions};
+use crate::support::testee::{Testee, author, publish, testee, versions};
 use crate::support::{ends_with, stdout};
-
-/// An author who has published these versions of the testee.
-fn author_of(releases: &[(&str, &str)]) -> Author {
-    let author = Author::new("testee");
-    for (version, behaviour) in releases {
-        publish(&author, version, behaviour);
-    }
-    author
-}
-
-fn publish(author: &Author, version: &str, behaviour: &str) {
-    author.publish_as(version, &testee(version, behaviour), |request| request.platform = None);
-}
 
 #[test]
 fn a_program_takes_itself_through_a_chain_and_goes_on_with_its_arguments() {
-    let author = author_of(&[("1.0.0", "{}"), ("1.1.0", "{}"), ("1.2.0", "{}")]);
+    let author = author();
     let server = Server::before(&author);
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
     let output = installed.command(&server.url()).args(["one", "two words"]).output().expect("it runs");
@@ -45,26 +32,27 @@ fn a_program_takes_itself_through_a_chain_and_goes_on_with_its_arguments() {
 
 #[test]
 fn a_release_that_crashes_is_taken_back_and_the_next_one_taken() {
-    let author = author_of(&[("1.0.0", "{}"), ("1.1.0", r#"{"after": "abort"}"#)]);
+    let author = author();
+    publish(&author, "1.3.0", r#"{"after": "abort"}"#);
     let server = Server::before(&author);
-    let installed = Testee::new(&author, &testee("1.0.0", "{}"));
+    let installed = Testee::new(&author, &testee("1.2.0", "{}"));
     let output = installed.run(&server.url());
     assert!(!output.status.success(), "the crash is passed up: {}", stdout(&output));
-    assert_eq!(installed.version(), "1.0.0");
+    assert_eq!(installed.version(), "1.2.0");
     let output = installed.run(&server.url());
     ends_with(&output, 0);
-    assert_eq!(versions(&output), ["1.0.0"], "1.1.0 is in quarantine: {}", stdout(&output));
-    publish(&author, "1.1.1", "{}");
+    assert_eq!(versions(&output), ["1.2.0"], "1.3.0 is in quarantine: {}", stdout(&output));
+    publish(&author, "1.3.1", "{}");
     let host = Host::of_folder(author.store());
     let output = installed.run(&host.url());
     ends_with(&output, 0);
-    assert_eq!(versions(&output), ["1.0.0", "1.1.1"], "{}", stdout(&output));
-    assert_eq!(installed.version(), "1.1.1");
+    assert_eq!(versions(&output), ["1.2.0", "1.3.1"], "{}", stdout(&output));
+    assert_eq!(installed.version(), "1.3.1");
 }
 
 #[test]
 fn twenty_starts_at_once_all_run_and_one_updates() {
-    let author = author_of(&[("1.0.0", "{}"), ("1.1.0", "{}")]);
+    let author = author();
     let host = Host::of_folder(author.store());
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
     let children: Vec<_> = (0..20)
@@ -78,28 +66,28 @@ fn twenty_starts_at_once_all_run_and_one_updates() {
         let output = child.wait_with_output().expect("it ends");
         ends_with(&output, 0);
         let text = stdout(&output);
-        assert!(text.ends_with("end of 1.0.0\n") || text.ends_with("end of 1.1.0\n"), "{text}");
+        assert!(text.ends_with("end of 1.0.0\n") || text.ends_with("end of 1.2.0\n"), "{text}");
     }
     let output = installed.run(&host.url());
     ends_with(&output, 0);
-    assert_eq!(installed.version(), "1.1.0");
+    assert_eq!(installed.version(), "1.2.0");
 }
 
 #[test]
 fn it_works_inside_of_a_runtime_and_step_by_step() {
-    let author = author_of(&[("1.0.0", "{}"), ("1.1.0", "{}")]);
+    let author = author();
     let host = Host::of_folder(author.store());
     for variable in ["TESTEE_TOKIO", "TESTEE_STEPS"] {
         let installed = Testee::new(&author, &testee("1.0.0", "{}"));
         let output = installed.command(&host.url()).env(variable, "1").output().expect("it runs");
         ends_with(&output, 0);
-        assert_eq!(versions(&output), ["1.0.0", "1.1.0"], "{variable}: {}", stdout(&output));
+        assert_eq!(versions(&output), ["1.0.0", "1.2.0"], "{variable}: {}", stdout(&output));
     }
 }
 
 #[test]
 fn during_its_trial_the_new_version_is_refused_a_check() {
-    let author = author_of(&[("1.0.0", "{}"), ("1.1.0", "{}")]);
+    let author = author();
     let host = Host::of_folder(author.store());
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
     let output = installed.command(&host.url()).env("TESTEE_STEPS", "1").output().expect("it runs");
@@ -108,7 +96,7 @@ fn during_its_trial_the_new_version_is_refused_a_check() {
 
 #[test]
 fn offline_a_portal_and_bad_settings_let_the_program_run() {
-    let author = author_of(&[("1.1.0", "{}")]);
+    let author = author();
     let portal = Host::of_folder(author.store());
     portal.rule(|_| Action::Body(b"<html>log in</html>".to_vec()));
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
@@ -125,7 +113,7 @@ fn offline_a_portal_and_bad_settings_let_the_program_run() {
 
 #[test]
 fn a_read_only_place_is_found_before_any_request() {
-    let author = author_of(&[("1.1.0", "{}")]);
+    let author = author();
     let host = Host::of_folder(author.store());
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
     // A hard link of its own to the same file in a folder that belongs to nobody here would need

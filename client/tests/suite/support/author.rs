@@ -1,16 +1,18 @@
 //! An author who publishes to a store, and the server before it.
 
+use differ::change::signer;
 use differ::init;
 use differ::progress::Quiet;
 use differ::project::Project;
 use differ::publish::{PublishRequest, publish};
+use differ::published::Published;
 use patch_server::{Config, Signal, run_with_signals};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
-use upstep_model::{AppName, Version};
+use upstep_model::{AppName, Index, Version};
 
 /// The platform of programs that are scripts.
 pub const PLATFORM: &str = "x86_64-unknown-linux-gnu";
@@ -27,6 +29,28 @@ impl Author {
         let args = init::Args::new(AppName::parse(app).expect("a name"));
         let project =
             init::init(&args, &folder.path().join("upstep.toml"), None, jiff::Timestamp::now()).expect("a new project");
+        Author { folder, project }
+    }
+
+    /// Changes what the indexes say beyond what `differ` has commands for.
+    pub fn edit(&self, change: impl Fn(&mut Index) + Send + Sync) {
+        let signer = signer(&self.project).expect("the keys are there");
+        let edited = async |published: &Published| {
+            let mut indexes = published.all_indexes(&signer.store).await?;
+            indexes.iter_mut().for_each(&change);
+            Ok(indexes)
+        };
+        differ::block_on(async || signer.commit(jiff::Timestamp::now(), edited).await)
+            .and_then(|outcome| outcome)
+            .expect("it is committed");
+    }
+
+    /// The same author with the same keys and a store of its own: publishing large programs takes
+    /// time, so tests share what they have in common.
+    pub fn copy(&self) -> Author {
+        let folder = TempDir::new().expect("a temporary folder");
+        copy_folder(self.folder.path(), folder.path());
+        let project = Project::load(&folder.path().join("upstep.toml")).expect("the copied project");
         Author { folder, project }
     }
 
@@ -56,6 +80,22 @@ impl Author {
         };
         change(&mut request);
         publish(&self.project, &request, &Quiet).expect("it is published");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("a type").is_dir() {
+            true => {
+                std::fs::create_dir(&to).expect("a new folder");
+                copy_folder(&entry.path(), &to);
+            }
+            false => {
+                std::fs::copy(entry.path(), &to).expect("copied");
+            }
+        }
     }
 }
 

@@ -50,6 +50,24 @@ fn loaded_part(mut program: Vec<u8>) -> Vec<u8> {
     program
 }
 
+/// An author who has published the versions 1.0.0, 1.1.0 and 1.2.0, which behave well.
+pub fn author() -> Author {
+    static AUTHOR: OnceLock<Author> = OnceLock::new();
+    let author = AUTHOR.get_or_init(|| {
+        let author = Author::new("testee");
+        for version in ["1.0.0", "1.1.0", "1.2.0"] {
+            publish(&author, version, "{}");
+        }
+        author
+    });
+    author.copy()
+}
+
+/// Publishes another version.
+pub fn publish(author: &Author, version: &str, behaviour: &str) {
+    author.publish_as(version, &testee(version, behaviour), |request| request.platform = None);
+}
+
 /// An installed testee.
 pub struct Testee {
     pub folder: TempDir,
