@@ -34,8 +34,25 @@ fn run(up: Updater) {
     if set("TESTEE_CONFIRM") {
         up.confirm();
     }
+    if set("TESTEE_CHILDREN") {
+        println!("children: {}", children());
+    }
     act(&behaviour("after"));
     println!("end of {}", up.version());
+}
+
+/// What a program that waits for any child sees.
+#[cfg(unix)]
+fn children() -> String {
+    match rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
+        Err(rustix::io::Errno::CHILD) => "none".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(not(unix))]
+fn children() -> String {
+    "none".to_owned()
 }
 
 /// Check, download and install, one by one.

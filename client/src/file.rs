@@ -26,12 +26,32 @@ fn private() -> OpenOptions {
 /// A new, empty file; what was there before is removed, not written through.
 pub(crate) fn create(path: &Path) -> Result<File, UpdateError> {
     remove(path)?;
-    private().read(true).write(true).create_new(true).open(path).map_err(error("create", path))
+    let file = private().read(true).write(true).create_new(true).open(path).map_err(error("create", path))?;
+    give_to_owner(&file, path)?;
+    Ok(file)
 }
 
 /// A file to write at its end.
 pub(crate) fn open_to_append(path: &Path) -> Result<File, UpdateError> {
-    private().append(true).create(true).open(path).map_err(error("open", path))
+    let file = private().append(true).create(true).open(path).map_err(error("open", path))?;
+    give_to_owner(&file, path)?;
+    Ok(file)
+}
+
+/// What root writes in a user's folder belongs to that user, who could not go on with it otherwise.
+fn give_to_owner(file: &File, path: &Path) -> Result<(), UpdateError> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = std::fs::metadata(folder).map_err(error("look at", folder))?;
+        let owner = file.metadata().map_err(error("look at", path))?.uid();
+        if owner != folder.uid() {
+            std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid())).map_err(error("chown", path))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (file, path);
+    Ok(())
 }
 
 /// A file to read.

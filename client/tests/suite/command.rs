@@ -1,7 +1,7 @@
 //! The command: its exit codes, what it remembers, and what it says.
 
 use crate::support::author::{Author, PLATFORM, Server};
-use crate::support::host::Host;
+use crate::support::host::{Action, Host};
 use crate::support::script::{Installed, script, script_that, upstep};
 use crate::support::{ends_with, stderr, stdout};
 
@@ -178,4 +178,41 @@ fn the_doctor_names_what_is_left_of_an_old_name() {
     let output = upstep("doctor").arg("--exe").arg(&renamed).output().expect("it runs");
     ends_with(&output, 0);
     assert!(stdout(&output).contains(".tool.upstep"), "{}", stdout(&output));
+}
+
+#[test]
+fn whoever_updates_a_program_it_and_its_state_belong_to_its_owner() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let author = Author::new("tool");
+    author.publish("1.0.0", &script("1.0.0"));
+    author.publish("1.1.0", &script("1.1.0"));
+    let host = Host::of_folder(author.store());
+    let installed = Installed::new(&author, &script("1.0.0"));
+    let me = std::fs::metadata(&installed.program).expect("installed").uid();
+    // Only root can make it somebody else's; who runs this as a user sees that it stays theirs.
+    let owner = if me == 0 { 65_534 } else { me };
+    for path in [installed.folder.path(), &installed.program] {
+        chown(path, Some(owner), Some(owner))
+            .or_else(|error| if me == 0 { Err(error) } else { Ok(()) })
+            .expect("chown");
+    }
+    host.rule(|request| if request.is_blob() { Action::Cut(10) } else { Action::Serve });
+    ends_with(&installed.update(&host.url()), 21);
+    assert_owner(installed.folder.path(), owner);
+    host.rule(|_| Action::Serve);
+    ends_with(&installed.update(&host.url()), 0);
+    assert_eq!(installed.version(), "1.1.0");
+    assert_owner(installed.folder.path(), owner);
+}
+
+/// Everything below a folder belongs to `owner`.
+fn assert_owner(folder: &std::path::Path, owner: u32) {
+    use std::os::unix::fs::MetadataExt;
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let metadata = entry.metadata().expect("there");
+        assert_eq!(metadata.uid(), owner, "{}", entry.path().display());
+        if metadata.is_dir() {
+            assert_owner(&entry.path(), owner);
+        }
+    }
 }

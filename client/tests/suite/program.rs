@@ -79,9 +79,13 @@ fn it_works_inside_of_a_runtime_and_step_by_step() {
     let host = Host::of_folder(author.store());
     for variable in ["TESTEE_TOKIO", "TESTEE_STEPS"] {
         let installed = Testee::new(&author, &testee("1.0.0", "{}"));
-        let output = installed.command(&host.url()).env(variable, "1").output().expect("it runs");
+        let mut command = installed.command(&host.url());
+        // No temporary folder is used, and none is needed.
+        command.env(variable, "1").env("TESTEE_CHILDREN", "1").env("TMPDIR", "/no/such/folder");
+        let output = command.output().expect("it runs");
         ends_with(&output, 0);
         assert_eq!(versions(&output), ["1.0.0", "1.2.0"], "{variable}: {}", stdout(&output));
+        assert!(stdout(&output).contains("children: none"), "{variable}: {}", stdout(&output));
     }
 }
 

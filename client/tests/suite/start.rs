@@ -42,11 +42,16 @@ fn past_the_longest_hold_the_old_version_starts_and_a_background_process_goes_on
         (true, 0) => Action::Stall(10),
         _ => Action::Serve,
     });
-    let output = installed.command(&host.url()).env("TESTEE_MAX_HOLD", "1500").output().expect("it runs");
+    let output = installed
+        .command(&host.url())
+        .env("TESTEE_MAX_HOLD", "1500")
+        .env("TESTEE_CHILDREN", "1")
+        .output()
+        .expect("it runs");
     ends_with(&output, 0);
     let text = stdout(&output);
     assert!(text.contains("goes on in the background"), "{text}");
-    assert!(text.ends_with("end of 1.0.0\n"), "{text}");
+    assert!(text.ends_with("children: none\nend of 1.0.0\n"), "{text}");
     installed.wait_until("the background process stages 1.2.0", || is_staged(&installed));
     let output = installed.run("http://127.0.0.1:9");
     ends_with(&output, 0);
@@ -56,10 +61,18 @@ fn past_the_longest_hold_the_old_version_starts_and_a_background_process_goes_on
 #[test]
 fn next_start_brings_the_update_in_the_background_and_installs_it_at_the_next_start() {
     let (_author, host, installed) = three();
-    let start = || installed.command(&host.url()).env("TESTEE_ON_START", "next-start").output().expect("it runs");
+    let start = || {
+        installed
+            .command(&host.url())
+            .env("TESTEE_ON_START", "next-start")
+            .env("TESTEE_CHILDREN", "1")
+            .output()
+            .expect("it runs")
+    };
     let output = start();
     ends_with(&output, 0);
     assert_eq!(versions(&output), ["1.0.0"], "{}", stdout(&output));
+    assert!(stdout(&output).contains("children: none"), "{}", stdout(&output));
     installed.wait_until("the background process stages 1.2.0", || is_staged(&installed));
     let output = start();
     ends_with(&output, 0);
