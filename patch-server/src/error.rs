@@ -1,5 +1,6 @@
 //! Why the server does not start, or ends.
 
+use crate::refresh::RefreshError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub enum ServerError {
         location: String,
         /// What the store says.
         #[source]
-        source: Box<StoreError>,
+        source: Box<RefreshError>,
     },
     /// A certificate or key can't be used.
     #[error("cannot use {what} {}", path.display())]
@@ -113,7 +114,9 @@ impl ServerError {
             ServerError::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need a privilege; choose a higher --port")
             }
-            ServerError::Store { source, .. } if matches!(**source, StoreError::NoFolder { .. }) => {
+            ServerError::Store { source, .. }
+                if matches!(**source, RefreshError::Store(StoreError::NoFolder { .. })) =>
+            {
                 Some("`differ publish` makes the store; --store says where it is")
             }
             ServerError::Tls { .. } => {

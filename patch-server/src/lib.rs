@@ -34,6 +34,7 @@ pub use base_url::BaseUrl;
 pub use config::{Config, Resign, TlsFiles};
 pub use error::{ServerError, TlsProblem};
 pub use logs::{LogFormat, init as init_logs};
+pub use refresh::RefreshError;
 pub use server::{run, run_with_signals};
 pub use settings::{Process, Settings};
 pub use signal::{Signal, of_process as signals_of_process};

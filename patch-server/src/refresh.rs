@@ -12,6 +12,21 @@ use upstep_store::{Commit, Store, StoreError};
 /// How many apps are looked at at the same time.
 const AT_ONCE: usize = 16;
 
+/// Why it is not known what the store holds.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing of what was served is there: a volume that is not mounted looks like this, and
+    /// nobody deletes all apps of a server that runs.
+    #[error("the store is empty, although it held {apps} apps")]
+    Vanished {
+        /// How many there were.
+        apps: usize,
+    },
+}
+
 /// Looks into the store for ever, each `interval`.
 pub async fn run(store: Store, live: Arc<Live>, interval: Duration) {
     let mut ticks = tokio::time::interval(interval);
@@ -32,15 +47,18 @@ pub async fn run(store: Store, live: Arc<Live>, interval: Duration) {
 }
 
 /// Looks once: which apps there are, and what their newest commits say.
-pub async fn round(store: &Store, live: &Live) -> Result<(), StoreError> {
+pub async fn round(store: &Store, live: &Live) -> Result<(), RefreshError> {
     let result = look_at_all(store, live).await;
     live.note_store_read(result.is_ok());
     result
 }
 
-async fn look_at_all(store: &Store, live: &Live) -> Result<(), StoreError> {
+async fn look_at_all(store: &Store, live: &Live) -> Result<(), RefreshError> {
     let before = live.catalog();
     let apps = store.apps().await?;
+    if apps.is_empty() && !before.apps.is_empty() {
+        return Err(RefreshError::Vanished { apps: before.apps.len() });
+    }
     let looks = stream::iter(apps).map(|app| {
         let state = before.apps.get(&app);
         async move {

@@ -31,7 +31,7 @@ pub async fn run_with_signals(
         listener.local_addr().map_err(|source| ServerError::System { operation: "use the listener", source })?;
     let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
     let store_error = |source| ServerError::Store { location: config.store.clone(), source: Box::new(source) };
-    let store = Store::open(&config.store).map_err(store_error)?;
+    let store = Store::open(&config.store).map_err(|error| store_error(error.into()))?;
     let live = Arc::new(Live::default());
     refresh::round(&store, &live).await.map_err(store_error)?;
     let resigner = config.resign.clone().map(|settings| resign::Resigner::new(settings, store.clone())).transpose()?;
