@@ -9,12 +9,12 @@ use crate::{Event, Patience, UpdateError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use upstep_model::executable::{HEAD, Header};
-use upstep_model::marker::{self, Marker};
+use upstep_model::marker::{self, LEN, Marker};
 use upstep_model::{AppName, Channel, Limits, Platform, Version};
 use upstep_swap::{Locked, Options, Place, Session};
 
-/// Largest program whose marker is looked for.
-const MAX_PROGRAM: u64 = 1 << 30;
+/// How much of a program is looked at at once.
+const CHUNK: u64 = 1 << 20;
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
@@ -145,15 +145,27 @@ impl Install {
 /// Marker and header of a program, where it has them.
 fn look_at(exe: &Path) -> Result<(Option<Marker>, Option<Header>), CommandError> {
     let failed = |source| CommandError::File { operation: "read", path: exe.to_owned(), source };
-    let file = std::fs::File::open(exe).map_err(failed)?;
+    let mut file = std::fs::File::open(exe).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
         return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file")));
     }
-    let mut bytes = Vec::new();
-    file.take(MAX_PROGRAM).read_to_end(&mut bytes).map_err(failed)?;
-    let header = Header::read(&bytes[..HEAD.min(bytes.len())]);
-    let marker = marker::find(&bytes).into_iter().next().map(|(_, marker)| marker);
-    Ok((marker, header))
+    let (mut header, mut is_first) = (None, true);
+    let mut window = Vec::new();
+    loop {
+        // A marker may lie across two reads: the end of one is looked at again with the next.
+        window.drain(..window.len().saturating_sub(LEN - 1));
+        let read = Read::by_ref(&mut file).take(CHUNK).read_to_end(&mut window).map_err(failed)?;
+        if is_first {
+            header = Header::read(&window[..HEAD.min(window.len())]);
+            is_first = false;
+        }
+        if let Some((_, marker)) = marker::find(&window).into_iter().next() {
+            return Ok((Some(marker), header));
+        }
+        if read == 0 {
+            return Ok((None, header));
+        }
+    }
 }
 
 /// Runs `work` to its end.

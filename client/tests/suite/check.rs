@@ -150,6 +150,17 @@ fn an_app_that_moved_is_looked_for_at_its_new_address_first() {
 }
 
 #[test]
+fn an_update_that_needs_more_memory_than_allowed_is_refused_with_a_hint() {
+    let author = Author::new("tool");
+    author.publish("1.1.0", &script("1.1.0"));
+    let host = Host::of_folder(author.store());
+    let installed = Installed::new(&author, &script("1.0.0"));
+    let output = installed.upstep("update", &host.url()).args(["--memory-limit", "1000"]).output().expect("it runs");
+    ends_with(&output, 20);
+    assert!(stderr(&output).contains("--memory-limit"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_platform_that_nothing_was_published_for_is_named() {
     let author = Author::new("tool");
     author.publish("1.0.0", &script("1.0.0"));

@@ -6,6 +6,7 @@ mod support;
 mod check;
 mod command;
 mod download;
+mod hazards;
 mod hostile;
 mod program;
 mod start;

@@ -116,12 +116,11 @@ fn offline_a_portal_and_bad_settings_let_the_program_run() {
 }
 
 #[test]
-fn a_read_only_place_is_found_before_any_request() {
+fn a_place_that_cannot_be_used_is_found_before_any_request() {
     let author = author();
     let host = Host::of_folder(author.store());
     let installed = Testee::new(&author, &testee("1.0.0", "{}"));
-    // A hard link of its own to the same file in a folder that belongs to nobody here would need
-    // privileges; what every machine has is a file where the state folder should be.
+    // Root may write to any folder: what stops everybody is a file where the state should be.
     std::fs::write(installed.state(), b"in the way").expect("written");
     let output = installed.run(&host.url());
     ends_with(&output, 0);
