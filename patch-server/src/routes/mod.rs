@@ -106,3 +106,83 @@ fn offer<'a>(
         .map(|(platform, offer)| (platform, &**offer))
         .ok_or_else(|| Refusal::UnknownPlatform(name.clone(), channel, platform.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    //! Over a store that is no folder, as S3 is none: all goes through the store's own streams.
+
+    use super::*;
+    use crate::catalog::{AppState, Catalog};
+    use crate::samples;
+    use actix_web::dev::ServiceResponse;
+    use actix_web::http::Method;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use std::collections::BTreeMap;
+    use upstep_model::{Artifact, Digest, Full, Kind};
+
+    const LINUX: &str = "x86_64-unknown-linux-gnu";
+
+    /// A site with one release, whose artifact and full are these.
+    async fn site(program: &[u8], full: &[u8]) -> Site {
+        let store = Store::memory();
+        let app = AppName::parse("hello").expect("a name");
+        let digest = Digest::of(full);
+        store.put_blob(&app, &digest, full.to_vec(), std::time::SystemTime::now()).await.expect("memory");
+        let mut release = samples::release("1.0.0", 0, 0);
+        release.artifact = Artifact { kind: Kind::File, digest: Digest::of(program), size: program.len() as u64 };
+        release.full = Full { digest, size: full.len() as u64, memory: 1 << 20 };
+        let index = samples::index(LINUX, vec![release], vec![]);
+        let offers = BTreeMap::from([(index.platform.clone(), Arc::new(Offer::new(index)))]);
+        let serving = App {
+            commit: 1,
+            timestamp: crate::catalog::Document::new("{}"),
+            root: 1,
+            documents: BTreeMap::new(),
+            indexes: BTreeMap::new(),
+            channels: BTreeMap::from([(Channel::stable(), offers)]),
+            latest: None,
+            expires: BTreeMap::new(),
+        };
+        let state = AppState { serving: Some(Arc::new(serving)), trouble: None };
+        let live = Arc::new(Live::default());
+        live.replace(Catalog { apps: BTreeMap::from([(app, state)]) });
+        Site { live, store, default_app: None, public_url: None }
+    }
+
+    async fn answers(site: Site, requests: Vec<TestRequest>) -> Vec<(u16, Vec<u8>)> {
+        let service = init_service(actix_web::App::new().app_data(web::Data::new(site)).configure(configure)).await;
+        let mut answers = Vec::new();
+        for request in requests {
+            let response: ServiceResponse = call_service(&service, request.to_request()).await;
+            answers.push((response.status().as_u16(), read_body(response).await.to_vec()));
+        }
+        answers
+    }
+
+    #[actix_web::test]
+    async fn blobs_and_programs_stream_out_of_a_store_that_is_no_folder() {
+        let program: Vec<u8> = (0..200_000u32).flat_map(|at| (at % 7919).to_le_bytes()).collect();
+        let full = zstd::encode_all(&program[..], 3).expect("memory");
+        let blob = format!("/hello/blobs/{}", Digest::of(&full));
+        let missing = format!("/hello/blobs/{}", Digest::of(b"missing"));
+        let get = |path: &str| TestRequest::get().uri(path);
+        let requests = vec![
+            get(&blob),
+            get(&blob).insert_header(("Range", "bytes=100-199")),
+            get(&blob).insert_header(("Range", "bytes=-5")),
+            get(&blob).insert_header(("Range", format!("bytes={}-", full.len()))),
+            get(&missing),
+            get("/hello/download/stable/linux"),
+            get("/hello/download/stable/linux").insert_header(("Accept-Encoding", "zstd")),
+            TestRequest::with_uri(&blob).method(Method::HEAD),
+        ];
+        let answers = answers(site(&program, &full).await, requests).await;
+        assert!(answers[0] == (200, full.clone()));
+        assert!(answers[1] == (206, full[100..200].to_vec()));
+        assert!(answers[2] == (206, full[full.len() - 5..].to_vec()));
+        assert_eq!((answers[3].0, answers[4].0), (416, 404));
+        assert!(answers[5] == (200, program));
+        assert!(answers[6] == (200, full));
+        assert_eq!(answers[7], (200, vec![]));
+    }
+}

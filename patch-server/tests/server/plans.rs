@@ -81,7 +81,7 @@ async fn the_steps_of_a_plan_lead_from_the_base_to_the_release() {
         let blob = get(&server.url(&step.url)).await.body;
         assert_eq!((blob.len() as u64, Digest::of(&blob)), (step.size, step.digest));
         let mut next = Vec::new();
-        let limits = upstep_codec::ApplyLimits { memory: 256 << 20, ..Default::default() };
+        let limits = upstep_codec::ApplyLimits { memory: 256 << 20 };
         upstep_codec::apply(&blob[..], current.as_slice(), &mut next, &limits).expect("a patch that applies");
         assert_eq!(Digest::of(&next), step.result);
         current = next;

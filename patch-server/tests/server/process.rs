@@ -111,7 +111,7 @@ async fn a_stop_finishes_downloads_in_flight_and_takes_no_new_ones() {
     server.kill(Signal::TERM);
     server.line(|line| line["message"].as_str().is_some_and(|message| message.starts_with("stopping")));
     let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(&server.address).is_ok_and(|stream| is_answered(stream)) {
+    while TcpStream::connect(&server.address).is_ok_and(is_answered) {
         assert!(Instant::now() < deadline, "it still takes connections");
         std::thread::sleep(Duration::from_millis(20));
     }
