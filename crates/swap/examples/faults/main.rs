@@ -1,0 +1,137 @@
+//! Every kill point of swap, trial and rollback on Linux; and a full disk or a failed sync at every
+//! one of them (`ci/faults`).
+//!
+//! For each scene an unkilled run lists, per process, the calls that change files of the install or
+//! processes. Then for each of them a new install runs the same scene, and strace kills that
+//! process as it enters that call: it alone, or all processes at once. Afterwards the old or the
+//! new program is whole, the next start settles the rest, and the one after it leaves nothing stray.
+
+mod check;
+mod scene;
+mod strace;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use check::Verdict;
+use scene::{Fault, SCENES, Scene, Who};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use strace::Call;
+
+/// One run to make: this scene, with this fault at this call.
+#[derive(Debug, Clone)]
+struct Point {
+    scene: &'static Scene,
+    who: Who,
+    call: Call,
+    fault: Fault,
+}
+
+/// A run that takes longer is worth a look.
+const SLOW: Duration = Duration::from_secs(15);
+
+/// What the journal must have been seen to say at some point.
+const STATES: [&str; 6] = ["idle", "downloading", "staged", "swapping", "trial", "rolling_back"];
+
+fn main() {
+    let began = Instant::now();
+    // Orphans of a killed process come to this one, which waits for them.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    let points = list_points();
+    let verdicts = run_all(&points);
+    let is_bad = report(&points, &verdicts);
+    println!("{:.0} s", began.elapsed().as_secs_f32());
+    std::process::exit(i32::from(is_bad));
+}
+
+fn list_points() -> Vec<Point> {
+    let mut points = Vec::new();
+    for scene in &SCENES {
+        for &who in scene.processes {
+            let calls = scene::list_calls(scene, who);
+            println!("{:<28} {:<22} {:>3} calls", scene.name, who.name(), calls.len());
+            for call in calls {
+                for &fault in who.faults() {
+                    if fault.fits(&call) {
+                        points.push(Point { scene, who, call: call.clone(), fault });
+                    }
+                }
+            }
+        }
+    }
+    points
+}
+
+fn run_all(points: &[Point]) -> Vec<Verdict> {
+    let next = AtomicUsize::new(0);
+    let verdicts = Mutex::new(BTreeMap::new());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(point) = points.get(at) else { return };
+                    if at % 100 == 0 {
+                        println!("{at} of {}", points.len());
+                    }
+                    let begun = Instant::now();
+                    let mut verdict = scene::run(point.scene, point.who, &point.call, point.fault);
+                    if !verdict.hit {
+                        // Whether a call is made can hang on the moment: once more.
+                        verdict = scene::run(point.scene, point.who, &point.call, point.fault);
+                    }
+                    if begun.elapsed() > SLOW {
+                        println!("slow: {:?} {point:?}", begun.elapsed());
+                    }
+                    verdicts.lock().expect("no panics").insert(at, verdict);
+                }
+            });
+        }
+    });
+    verdicts.into_inner().expect("no panics").into_values().collect()
+}
+
+/// Prints what failed, and the sums; whether anything is wrong.
+fn report(points: &[Point], verdicts: &[Verdict]) -> bool {
+    let mut states = BTreeSet::new();
+    let (mut kills, mut killed, mut errors, mut injected, mut converged) = (0, 0, 0, 0, 0);
+    for (point, verdict) in points.iter().zip(verdicts) {
+        let hit = usize::from(verdict.hit);
+        if point.fault.is_kill() {
+            (kills, killed) = (kills + 1, killed + hit);
+        } else {
+            (errors, injected) = (errors + 1, injected + hit);
+        }
+        converged += usize::from(verdict.wrong.is_empty());
+        states.extend(verdict.state.clone());
+        if !verdict.hit || !verdict.wrong.is_empty() {
+            let Point { scene, who, call, fault } = point;
+            let line: String = call.line.chars().take(200).collect();
+            println!(
+                "--- {}: {} in {} at {} number {}: {line}",
+                scene.name,
+                fault.name(),
+                who.name(),
+                call.name,
+                call.number
+            );
+            if !verdict.hit {
+                println!("    the call was never made");
+            }
+            for wrong in &verdict.wrong {
+                println!("    {wrong}");
+            }
+        }
+    }
+    let missing: Vec<_> = STATES.iter().filter(|state| !states.contains(**state)).collect();
+    if !missing.is_empty() {
+        println!("the journal never said: {missing:?}");
+    }
+    println!("states={} of {}", STATES.len() - missing.len(), STATES.len());
+    println!("errors={errors} injected={injected}");
+    println!("points={kills} killed={killed} converged={converged} of {}", points.len());
+    killed < kills || injected < errors || converged < points.len() || !missing.is_empty()
+}
