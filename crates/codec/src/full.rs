@@ -52,8 +52,8 @@ mod encode {
         pub memory: u64,
     }
 
-    /// Makes the full of an artifact of `size` bytes. Takes about 420 MB at level 22, whatever the
-    /// size; several threads would each take as much, so there is one.
+    /// Makes the full of an artifact of `size` bytes. Takes about 420 MB at level 22 for 25 MB
+    /// and more; several threads would each take as much, so there is one.
     pub fn compress(
         artifact: impl Read,
         size: u64,
