@@ -96,7 +96,7 @@ impl Locked {
         Content::of(&file).context("read", &path)?.must_be(Content::from(to), &path)?;
         sys::copy_attributes(install.place.program(), &file, install.place.owner())
             .context("set the attributes of", &path)?;
-        file.sync_all().context("sync", &path)?;
+        sys::sync(&file, &path).context("sync", &path)?;
         self.held.enter(State::Staged { to: to.clone(), base: base.content, token: None })
     }
 

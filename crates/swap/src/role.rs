@@ -46,17 +46,17 @@ pub(crate) struct Role {
 /// A role that all conditions hold for: the token is claimed.
 #[derive(Debug)]
 pub(crate) enum Obeyed {
-    /// `detached`: the first process is another one, which ends.
+    /// `is_own_pid`: the first process has become this one.
     Updater {
         install: Arc<Install>,
         token: String,
-        detached: bool,
+        is_own_pid: bool,
     },
     /// Run from an updater's file, but not the one that the journal names: the program at this
     /// place is to be run instead.
     Stranded {
         place: Place,
-        detached: bool,
+        is_own_pid: bool,
     },
     Probe {
         token: String,
@@ -114,14 +114,13 @@ impl Role {
             Kind::Probe if is_kept && !is_own => {}
             _ => return None,
         }
-        let detached = !is_own;
         match self.claim(&place, &running) {
             Some(install) => Some(match self.kind {
-                Kind::Updater => Obeyed::Updater { install, token: self.token, detached },
+                Kind::Updater => Obeyed::Updater { install, token: self.token, is_own_pid: is_own },
                 Kind::Probe => Obeyed::Probe { token: self.token },
                 Kind::Trial | Kind::Plain => Obeyed::Trial { install, token: self.token },
             }),
-            None if self.kind == Kind::Updater => Some(Obeyed::Stranded { place, detached }),
+            None if self.kind == Kind::Updater => Some(Obeyed::Stranded { place, is_own_pid: is_own }),
             None => None,
         }
     }

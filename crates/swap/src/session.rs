@@ -28,9 +28,11 @@ pub struct Session {
 pub fn begin(program: &Program, options: &Options) -> Session {
     match Role::given().and_then(Role::obey) {
         Some(Obeyed::Probe { token }) => probe::answer(program, &token),
-        Some(Obeyed::Updater { install, token, detached }) => updater::run(&install, &token, detached, options),
+        Some(Obeyed::Updater { install, token, is_own_pid }) => {
+            updater::run(&install, &token, sys::is_detached(is_own_pid, options), options)
+        }
         // The first process sees the end and runs on.
-        Some(Obeyed::Stranded { detached: true, .. }) => sys::exit(1),
+        Some(Obeyed::Stranded { is_own_pid: false, .. }) => sys::exit(1),
         Some(Obeyed::Stranded { place, .. }) => updater::run_instead(&place),
         Some(Obeyed::Trial { install, token }) => Session::on_trial(program, options, install, token),
         Some(Obeyed::Plain) => Session { is_plain: true, ..Session::new(Place::current(), options) },

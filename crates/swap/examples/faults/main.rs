@@ -74,7 +74,7 @@ fn run_all(points: &[Point]) -> Vec<Verdict> {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(point) = points.get(at) else { return };
-                    if at % 100 == 0 {
+                    if at.is_multiple_of(100) {
                         println!("{at} of {}", points.len());
                     }
                     let begun = Instant::now();

@@ -14,6 +14,11 @@ pub(crate) fn duplicate(from: &Path, to: &Path, owner: Owner) -> io::Result<()> 
     rustix::fs::link(from, to).or_else(|_| copy(from, to, owner))
 }
 
+/// Syncs a file's bytes to the medium.
+pub(crate) fn sync(file: &File, _path: &Path) -> io::Result<()> {
+    platform::sync(file)
+}
+
 /// A copy with its own inode, synced, with the attributes of `from`.
 pub(super) fn copy(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
     let mut source = File::open(from)?;

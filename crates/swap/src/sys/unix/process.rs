@@ -1,9 +1,9 @@
 //! One process becomes another, starts another, ends as another did.
 
 use super::{StateFolder, platform, signals};
-use crate::Mode;
 use crate::launch::{Launch, own_command_line};
 use crate::verdict::End;
+use crate::{Mode, Options};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -26,6 +26,11 @@ impl HandOver {
     pub(crate) fn exit(self) -> ! {
         std::process::exit(0)
     }
+}
+
+/// Whether the first process is another one, which ends: attached it has become this one.
+pub(crate) fn is_detached(is_own_pid: bool, _options: &Options) -> bool {
+    !is_own_pid
 }
 
 /// The parent's pid.
