@@ -4,7 +4,9 @@ mod check;
 mod doctor;
 mod error;
 mod install;
+mod log;
 mod output;
+mod progress;
 mod rollback;
 mod run;
 mod saved;
@@ -51,7 +53,7 @@ enum Command {
 /// The whole command.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.verbose);
+    log::start(cli.verbose);
     let output = Output::new(cli.json);
     let outcome = match cli.command {
         Command::Check(args) => check::run(&args, &output),
@@ -62,14 +64,4 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &output),
     };
     outcome.unwrap_or_else(|error| output.failure(&error))
-}
-
-fn log(verbose: u8) {
-    use tracing_subscriber::filter::LevelFilter;
-    let level = match verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
 }

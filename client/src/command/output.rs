@@ -1,19 +1,17 @@
 //! What the command prints.
 
 use super::error::CommandError;
+use super::progress;
 use crate::Event;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Where answers, messages and progress go.
 pub(super) struct Output {
     json: bool,
-    bar: OnceCell<ProgressBar>,
 }
 
 #[derive(Serialize)]
@@ -25,7 +23,7 @@ struct Failure {
 
 impl Output {
     pub(super) fn new(json: bool) -> Self {
-        Output { json, bar: OnceCell::new() }
+        Output { json }
     }
 
     /// Prints the answer: JSON for a machine, or text for a person.
@@ -43,26 +41,10 @@ impl Output {
     /// Tells a person what happens meanwhile.
     pub(super) fn event(&self, event: &Event) {
         match event {
-            Event::Progress { done, total } => self.progress(*done, *total),
+            Event::Progress { .. } if self.json => {}
+            Event::Progress { done, total } => progress::draw(*done, *total),
             event if !self.json => eprintln!("{event}"),
             _ => {}
-        }
-    }
-
-    fn progress(&self, done: u64, total: u64) {
-        if self.json || !std::io::stderr().is_terminal() {
-            return;
-        }
-        let bar = self.bar.get_or_init(|| {
-            let bar = ProgressBar::new(total);
-            if let Ok(style) = ProgressStyle::with_template("  {bar:40} {bytes}/{total_bytes} {bytes_per_sec}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        bar.set_position(done);
-        if done >= total {
-            bar.finish_and_clear();
         }
     }
 
