@@ -79,7 +79,7 @@ fn main() -> Outcome<()> {
     for program in &programs {
         publisher.publish(program)?;
     }
-    let server =
+    let mut server =
         Server::start(&tools.join(format!("patch-server{}", std::env::consts::EXE_SUFFIX)), publisher.store())?;
     println!("4. The server answers at {}", server.url());
 
@@ -89,7 +89,7 @@ fn main() -> Outcome<()> {
 
     if !args.short {
         println!("6. Publishing 1.4.0, which crashes right after its first library call");
-        publisher.publish(&Sample::broken().build(&cargo, &root)?)?;
+        server.wait_for_commit(publisher.publish(&Sample::broken().build(&cargo, &root)?)?)?;
         let sent = server.blob_bytes();
         let run = installed.run()?;
         run.expect_failure()?;
@@ -104,7 +104,7 @@ fn main() -> Outcome<()> {
             return Err("1.4.0 was downloaded again although it is quarantined".into());
         }
         println!("7. Publishing 1.4.1, which works");
-        publisher.publish(&Sample::mended().build(&cargo, &root)?)?;
+        server.wait_for_commit(publisher.publish(&Sample::mended().build(&cargo, &root)?)?)?;
         rows.push(update(&mut installed, &server, &publisher, ["1.3.0", "1.4.1"])?);
     }
 

@@ -10,6 +10,8 @@ pub struct Publisher {
     differ: PathBuf,
     project: PathBuf,
     store: PathBuf,
+    /// How many releases are published; the number of the last commit, since the store is fresh.
+    commits: u64,
 }
 
 impl Publisher {
@@ -18,8 +20,12 @@ impl Publisher {
         let project = folder.join("author");
         let store = folder.join("releases");
         std::fs::create_dir_all(&project)?;
-        let publisher =
-            Publisher { differ: tools.join(format!("differ{}", std::env::consts::EXE_SUFFIX)), project, store };
+        let publisher = Publisher {
+            differ: tools.join(format!("differ{}", std::env::consts::EXE_SUFFIX)),
+            project,
+            store,
+            commits: 0,
+        };
         let store = publisher.store.to_string_lossy().into_owned();
         // What `init` prints are lines to paste: the sample has them already.
         publisher.differ(&["init", "--app", "hello", "--store", &store], Stdio::null())?;
@@ -41,9 +47,11 @@ impl Publisher {
         self.project.join("upstep.root.json")
     }
 
-    /// Publishes a program; `differ` reads its version off the file.
-    pub fn publish(&mut self, program: &Path) -> Outcome<()> {
-        self.differ(&["publish", &program.to_string_lossy()], Stdio::inherit())
+    /// Publishes a program, whose version `differ` reads off the file; the commit's number.
+    pub fn publish(&mut self, program: &Path) -> Outcome<u64> {
+        self.differ(&["publish", &program.to_string_lossy()], Stdio::inherit())?;
+        self.commits += 1;
+        Ok(self.commits)
     }
 
     /// The size of the full download of a version, in bytes.

@@ -85,7 +85,7 @@ impl Sample {
         let mut source = hello.replace(WORK, calls.trim_end());
         if self.crashes {
             source = source.replace(FIRST_CALL, &format!("{FIRST_CALL}\n    std::process::abort();"));
-            source.insert_str(0, "#![allow(unreachable_code)]\n");
+            source.insert_str(0, "#![allow(unreachable_code, unused_variables)]\n");
         }
         // Inner documentation stays first.
         let at = source

@@ -58,21 +58,33 @@ impl Server {
         blobs.filter_map(|entry| find(entry, "bytes").and_then(Value::as_u64)).sum()
     }
 
+    /// Waits until it serves a commit: it looks for new ones each second.
+    pub fn wait_for_commit(&mut self, number: u64) -> Outcome<()> {
+        self.wait_for("did not serve the new release", |entry| {
+            find(entry, "commit").and_then(Value::as_u64).filter(|served| *served >= number).map(|_| ())
+        })
+    }
+
     fn listening(&mut self) -> Outcome<String> {
+        self.wait_for("did not say where it listens", |entry| {
+            find(entry, "address").and_then(Value::as_str).map(|address| format!("http://{address}"))
+        })
+    }
+
+    /// Waits for an entry of the log.
+    fn wait_for<T>(&mut self, failure: &str, wanted: impl Fn(&Value) -> Option<T>) -> Outcome<T> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while Instant::now() < deadline {
-            let address = lock(&self.log)
-                .iter()
-                .find_map(|entry| find(entry, "address").and_then(Value::as_str).map(str::to_owned));
-            if let Some(address) = address {
-                return Ok(format!("http://{address}"));
+            let found = lock(&self.log).iter().find_map(&wanted);
+            if let Some(found) = found {
+                return Ok(found);
             }
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("patch-server ended: {status}").into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Err("patch-server did not say where it listens within 30 s".into())
+        Err(format!("patch-server {failure} within 30 s").into())
     }
 }
 
