@@ -1,7 +1,7 @@
 //! Answers with the cheapest plan for a client and serves its blobs.
 //!
-//! All that the newest commits of a store say is held in memory, as a [catalog](catalog::Catalog)
-//! that is replaced as a whole when a commit appears. What is signed is not the server's to
+//! All that the newest commits of a store say is held in memory, in a catalog that is replaced as a
+//! whole when a commit appears. What is signed is not the server's to
 //! change: who controls it can withhold updates and no more.
 
 #![forbid(unsafe_code)]

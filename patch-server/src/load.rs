@@ -64,6 +64,13 @@ pub enum LoadError {
         #[source]
         source: CodecError,
     },
+    /// Reading an index or making its plans panicked: a defect of this program, which must not cost
+    /// the other apps their service.
+    #[error("{path} makes this program panic")]
+    Panicked {
+        /// The file.
+        path: String,
+    },
     /// An index is malformed, or another one's.
     #[error("{path} is no usable index")]
     Index {
@@ -204,7 +211,7 @@ impl Loading<'_> {
             }
         };
         // All plans of a long index take a second: not on the thread that signals wait for.
-        tokio::task::spawn_blocking(read).await.expect("reading an index does not panic")
+        tokio::task::spawn_blocking(read).await.unwrap_or(Err(LoadError::Panicked { path }))
     }
 
     /// All roots there are; clients ask for the next one at each check.

@@ -267,7 +267,7 @@ impl Watch {
         }
         self.warned.insert(key, now);
         let remedy = match role {
-            Role::Root => "`differ keys` makes a new root",
+            Role::Root => "a new root must be signed with the root key",
             Role::Targets => "`differ publish` signs it anew",
             Role::Snapshot | Role::Timestamp => "`differ resign`, or this server with --resign-keys, signs it anew",
         };

@@ -1,8 +1,8 @@
 //! `latest.json`, and a client that knows nothing of Upstep.
 
 use crate::support::{Author, DARWIN, LINUX, Server, WINDOWS, eventually, get, get_with, program};
-use std::path::Path;
-use std::process::Command;
+#[cfg(unix)]
+use std::{path::Path, process::Command};
 use upstep_model::Rollout;
 
 #[tokio::test]
@@ -96,6 +96,7 @@ async fn simple_client(latest: &str, program: &Path) -> bool {
 }
 
 /// The version that a program prints.
+#[cfg(unix)]
 fn run(program: &Path) -> String {
     let output = Command::new("sh").arg(program).output().expect("a program that runs");
     String::from_utf8(output.stdout).expect("text").trim().to_owned()

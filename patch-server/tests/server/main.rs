@@ -8,6 +8,7 @@ mod files;
 mod health;
 mod hostile;
 mod latest;
+mod on_s3;
 mod plans;
 #[cfg(unix)]
 mod process;
