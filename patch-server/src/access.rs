@@ -100,7 +100,7 @@ impl Line {
             status = self.status,
             bytes = self.bytes,
             complete = self.is_sent(),
-            duration_ms = self.begin.elapsed().as_secs_f64() * 1000.0,
+            duration_ms = self.begin.elapsed().as_micros() as f64 / 1000.0,
             "request"
         );
     }

@@ -6,7 +6,7 @@
 
 use crate::BaseUrl;
 use crate::offer::{Offer, is_for_everybody};
-use serde_json::{Map, Value};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use upstep_model::platform::{Os, PlatformArg};
@@ -19,6 +19,17 @@ pub struct Latest {
     pub version: Version,
     /// The platform that stands for each system which the app was ever offered for.
     pub platforms: Vec<(Os, Platform)>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: &'a Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_windows: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_darwin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url_linux: Option<String>,
 }
 
 impl Latest {
@@ -47,12 +58,16 @@ impl Latest {
     /// The document: `version`, and one of `url_windows`, `url_darwin`, `url_linux` for each system.
     /// The URLs name the version, so that what is downloaded is what was announced.
     pub fn to_json(&self, app: &AppName, base: &BaseUrl) -> Vec<u8> {
-        let mut document = Map::new();
-        document.insert("version".to_owned(), Value::String(self.version.to_string()));
-        for (os, platform) in &self.platforms {
-            let url = format!("{base}/{app}/download/{}/{platform}/{}", Channel::stable(), self.version);
-            document.insert(format!("url_{}", os.as_str()), Value::String(url));
-        }
+        let url = |wanted: Os| {
+            let (_, platform) = self.platforms.iter().find(|(os, _)| *os == wanted)?;
+            Some(format!("{base}/{app}/download/{}/{platform}/{}", Channel::stable(), self.version))
+        };
+        let document = Document {
+            version: &self.version,
+            url_windows: url(Os::Windows),
+            url_darwin: url(Os::Darwin),
+            url_linux: url(Os::Linux),
+        };
         serde_json::to_vec(&document).expect("no map has keys that are not text")
     }
 }
@@ -115,7 +130,7 @@ mod tests {
         let latest = Latest::choose(&offers).expect("a version");
         assert_eq!(latest.version, version("1.0.0"));
         let base = BaseUrl::parse("https://a.example/up").expect("a URL");
-        let json: Value =
+        let json: serde_json::Value =
             serde_json::from_slice(&latest.to_json(&AppName::parse("hello").expect("a name"), &base)).expect("JSON");
         let expected = serde_json::json!({
             "version": "1.0.0",

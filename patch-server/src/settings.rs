@@ -59,7 +59,7 @@ pub struct Settings {
     /// How log lines look, on standard error [default: text]
     #[arg(long, env = "UPSTEP_SERVER_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
-    /// Which log lines: error, warn, info, debug, or directives such as info,access=off [default: info]
+    /// Which log lines: error, warn, info, debug, or directives such as info,access=off [default: info,actix_server=warn]
     #[arg(long, env = "UPSTEP_SERVER_LOG", value_name = "FILTER")]
     log: Option<String>,
 }
@@ -119,7 +119,7 @@ impl Settings {
             host: self.host.unwrap_or(IpAddr::from([127, 0, 0, 1])),
             port: self.port.unwrap_or(8080),
             log_format: self.log_format.unwrap_or_default(),
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: self.log.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
         };
         let defaults = Config::new(self.store.unwrap_or_else(|| "releases".to_owned()));
         let tls = match (self.tls_cert, self.tls_key) {
