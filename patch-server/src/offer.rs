@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use upstep_model::plan::plan;
+use upstep_model::plan::{Ways, plan};
 use upstep_model::{Base, Digest, Index, Kind, Limits, Release, Version};
 
 /// One index, and the plans that most clients will ask for, as bytes.
@@ -44,6 +44,8 @@ impl Offer {
     /// Takes an index and makes the plans that will be asked for: from every release to the one
     /// that everybody is offered, and to the one that the first clients of a rollout are offered.
     pub fn new(index: Index) -> Self {
+        let limits = Limits::default();
+        let mut ways = BTreeMap::new();
         let mut plans = BTreeMap::new();
         for (start, release) in index.releases.iter().enumerate() {
             for place in [LAST_PLACE, 0] {
@@ -51,7 +53,8 @@ impl Offer {
                 let Some(end) = position(&index, &target.version) else { continue };
                 plans.entry((start, end)).or_insert_with(|| {
                     let base = Base { version: release.version.clone(), digest: Some(release.artifact.digest) };
-                    plan(&index, &base, &target.version, &Limits::default()).map(|plan| to_json(&plan))
+                    let ways = ways.entry(end).or_insert_with(|| Ways::to(&index, &target.version, &limits));
+                    ways.as_ref().and_then(|ways| ways.from(&base)).map(|plan| to_json(&plan))
                 });
             }
         }

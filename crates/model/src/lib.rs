@@ -16,6 +16,7 @@ pub mod plan;
 pub mod platform;
 pub mod rollout;
 pub mod version;
+mod ways;
 
 pub use digest::{Digest, Digester};
 pub use index::{Artifact, Codec, Full, Index, Kind, Patch, Release};

@@ -3,6 +3,8 @@
 use crate::{Artifact, Codec, Digest, Index, Version, paths};
 use serde::{Deserialize, Serialize};
 
+pub use crate::ways::Ways;
+
 /// The format of a plan's JSON.
 pub const FORMAT: u32 = 1;
 
@@ -130,102 +132,14 @@ impl Plan {
 /// does not know, steps that need more memory than it allows. A full is a step like any other:
 /// it may lead to an earlier release that a patch goes on from. `None` if no way is left.
 pub fn plan(index: &Index, from: &Base, to: &Version, limits: &Limits) -> Option<Plan> {
-    let end = position(index, to)?;
-    let start = position(index, &from.version)
-        .filter(|&at| from.digest.is_none_or(|digest| index.releases[at].artifact.digest == digest))
-        .or_else(|| {
-            from.digest.and_then(|digest| index.releases.iter().rposition(|release| release.artifact.digest == digest))
-        });
-
-    // Patches lead upwards, so one pass in ascending order finds every cheapest way.
-    let mut ways: Vec<Option<Way>> = vec![None; index.releases.len()];
-    if let Some(start) = start {
-        ways[start] = Some(Way::default());
-    }
-    let mut incoming: Vec<Vec<(usize, &crate::Patch)>> = vec![Vec::new(); index.releases.len()];
-    for patch in &index.patches {
-        let (Some(from), Some(to)) = (position(index, &patch.from), position(index, &patch.to)) else { continue };
-        let usable = limits.codecs.contains(&patch.codec)
-            && patch.codec != Codec::Zstd
-            && patch.memory <= limits.memory
-            && patch.size <= index.releases[to].full.size;
-        if usable && from < to {
-            incoming[to].push((from, patch));
-        }
-    }
-    for at in 0..=end {
-        let mut best = ways[at].take();
-        if let Some(step) = full_step(index, at, limits) {
-            better(&mut best, Way { cost: step.cost(), hops: vec![at], last: None, full: true });
-        }
-        for (from, patch) in &incoming[at] {
-            if let Some(way) = &ways[*from] {
-                better(&mut best, way.then(*from, at, patch_step(index, patch, at).cost()));
-            }
-        }
-        ways[at] = best;
-    }
-    let way = ways[end].as_ref()?;
-    let steps = way.steps(index, limits, start, &incoming)?;
-    if steps.is_empty() {
-        return None;
-    }
-    Some(assemble(index, from, end, steps))
+    Ways::to(index, to, limits)?.from(from)
 }
 
-/// A way to a release: its cost and the releases that it passes, the start not included.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Way {
-    cost: u64,
-    hops: Vec<usize>,
-    last: Option<usize>,
-    full: bool,
-}
-
-impl Way {
-    fn then(&self, from: usize, to: usize, cost: u64) -> Way {
-        let mut hops = self.hops.clone();
-        hops.push(to);
-        Way { cost: self.cost.saturating_add(cost), hops, last: Some(from), full: self.full }
-    }
-
-    fn key(&self) -> (u64, usize, &[usize]) {
-        (self.cost, self.hops.len(), &self.hops)
-    }
-
-    fn steps(
-        &self,
-        index: &Index,
-        limits: &Limits,
-        start: Option<usize>,
-        incoming: &[Vec<(usize, &crate::Patch)>],
-    ) -> Option<Vec<Step>> {
-        let mut before = start;
-        let mut steps = Vec::with_capacity(self.hops.len());
-        for (place, &at) in self.hops.iter().enumerate() {
-            if place == 0 && self.full {
-                steps.push(full_step(index, at, limits)?);
-            } else {
-                let patches = incoming[at].iter().filter(|(from, _)| Some(*from) == before);
-                steps.push(patch_step(index, patches.map(|(_, patch)| *patch).min_by_key(|patch| patch.size)?, at));
-            }
-            before = Some(at);
-        }
-        Some(steps)
-    }
-}
-
-fn better(best: &mut Option<Way>, way: Way) {
-    if best.as_ref().is_none_or(|best| way.key() < best.key()) {
-        *best = Some(way);
-    }
-}
-
-fn position(index: &Index, version: &Version) -> Option<usize> {
+pub(crate) fn position(index: &Index, version: &Version) -> Option<usize> {
     index.releases.binary_search_by(|release| release.version.cmp(version)).ok()
 }
 
-fn full_step(index: &Index, at: usize, limits: &Limits) -> Option<Step> {
+pub(crate) fn full_step(index: &Index, at: usize, limits: &Limits) -> Option<Step> {
     let release = &index.releases[at];
     let usable = release.full.memory <= limits.memory && limits.codecs.contains(&Codec::Zstd);
     usable.then(|| Step {
@@ -241,7 +155,7 @@ fn full_step(index: &Index, at: usize, limits: &Limits) -> Option<Step> {
     })
 }
 
-fn patch_step(index: &Index, patch: &crate::Patch, to: usize) -> Step {
+pub(crate) fn patch_step(index: &Index, patch: &crate::Patch, to: usize) -> Step {
     let release = &index.releases[to];
     Step {
         kind: StepKind::Patch { from: patch.from.clone() },
@@ -256,7 +170,7 @@ fn patch_step(index: &Index, patch: &crate::Patch, to: usize) -> Step {
     }
 }
 
-fn assemble(index: &Index, from: &Base, to: usize, steps: Vec<Step>) -> Plan {
+pub(crate) fn assemble(index: &Index, from: &Base, to: usize, steps: Vec<Step>) -> Plan {
     let release = &index.releases[to];
     Plan {
         format: FORMAT,
