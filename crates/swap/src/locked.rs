@@ -154,7 +154,12 @@ impl Locked {
             return Err(SwapError::NothingStaged);
         };
         let checked = self.check(&to, base, still_signed);
-        if let Err(SwapError::Content { .. } | SwapError::NotSigned(_) | SwapError::Quarantined(_)) = checked {
+        let is_hopeless = match &checked {
+            Err(SwapError::Content { .. } | SwapError::NotSigned(_) | SwapError::Quarantined(_)) => true,
+            Err(SwapError::Io { source, .. }) => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        };
+        if is_hopeless {
             self.abandon()?;
         }
         checked.map(|()| (to, base))

@@ -50,10 +50,12 @@ pub(crate) fn give_up(held: &mut Held, to: &Target, base: Content, error: &SwapE
     let reason = error.to_string();
     tracing::warn!(version = %to.version, %reason, "the swap failed");
     let is_bad = matches!(error, SwapError::Probe(error) if error.is_final());
-    let overtaken = matches!(error, SwapError::Content { .. });
     if matches!(held.state(), State::Swapping { .. }) {
         put_back(held, to, base);
     }
+    // Tried again only with what can be: a put-back file is gone, a changed one is not the release.
+    let is_whole = held.install.must_keep(Content::from(to)).is_ok();
+    let is_overtaken = matches!(error, SwapError::Content { .. });
     let written = held.change(|journal| {
         if is_bad {
             journal.put_into_quarantine(to, &reason);
@@ -61,7 +63,11 @@ pub(crate) fn give_up(held: &mut Held, to: &Target, base: Content, error: &SwapE
             journal.state = State::Idle;
         } else {
             journal.note(OutcomeKind::SwapFailed, to, &reason);
-            journal.state = if overtaken { State::Idle } else { State::Staged { to: to.clone(), base, token: None } };
+            journal.state = if is_overtaken || !is_whole {
+                State::Idle
+            } else {
+                State::Staged { to: to.clone(), base, token: None }
+            };
         }
     });
     if let Err(error) = written {

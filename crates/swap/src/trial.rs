@@ -1,7 +1,7 @@
 //! The trial, as the updater sees it: one supervised run of the new program, up to the verdict.
 
 use crate::held::Held;
-use crate::journal::{Backup, State};
+use crate::journal::{Backup, OutcomeKind, State};
 use crate::launch::Launch;
 use crate::sys::{Supervisor, Wake};
 use crate::verdict::{End, Seen, Verdict, describe, judge};
@@ -191,8 +191,12 @@ impl Trial<'_> {
         if let Err(error) = rollback::restore(&held.install, base) {
             return Outcome::Stuck { end: None, error };
         }
-        // May fail as the write before it: recovery finds the old program and goes by that.
-        let _ = held.enter(State::Staged { to, base, token: None });
+        // May fail as the write before it: recovery finds the old program and goes by that. The
+        // release's file is gone.
+        let _ = held.change(|journal| {
+            journal.note(OutcomeKind::SwapFailed, &to, &error.to_string());
+            journal.state = State::Idle;
+        });
         Outcome::RolledBack { end: None, before_first_call: true }
     }
 }

@@ -83,9 +83,7 @@ fn run_all(points: &[Point]) -> Vec<Verdict> {
                         // Whether a call is made can hang on the moment: once more.
                         verdict = scene::run(point.scene, point.who, &point.call, point.fault);
                     }
-                    if begun.elapsed() > SLOW {
-                        println!("slow: {:?} {point:?}", begun.elapsed());
-                    }
+                    tell(point, &verdict, begun.elapsed());
                     verdicts.lock().expect("no panics").insert(at, verdict);
                 }
             });
@@ -94,7 +92,24 @@ fn run_all(points: &[Point]) -> Vec<Verdict> {
     verdicts.into_inner().expect("no panics").into_values().collect()
 }
 
-/// Prints what failed, and the sums; whether anything is wrong.
+/// Prints what went wrong at a point.
+fn tell(point: &Point, verdict: &Verdict, time: Duration) {
+    if verdict.hit && verdict.wrong.is_empty() && time < SLOW {
+        return;
+    }
+    let Point { scene, who, call, fault } = point;
+    let line: String = call.line.chars().take(200).collect();
+    let mut text = format!("--- {}: {} in {}, {time:.1?}, at {line}", scene.name, fault.name(), who.name());
+    if !verdict.hit {
+        text += "\n    the call was never made";
+    }
+    for wrong in &verdict.wrong {
+        text += &format!("\n    {wrong}");
+    }
+    println!("{text}");
+}
+
+/// Prints the sums; whether anything is wrong.
 fn report(points: &[Point], verdicts: &[Verdict]) -> bool {
     let mut states = BTreeSet::new();
     let (mut kills, mut killed, mut errors, mut injected, mut converged) = (0, 0, 0, 0, 0);
@@ -107,24 +122,6 @@ fn report(points: &[Point], verdicts: &[Verdict]) -> bool {
         }
         converged += usize::from(verdict.wrong.is_empty());
         states.extend(verdict.state.clone());
-        if !verdict.hit || !verdict.wrong.is_empty() {
-            let Point { scene, who, call, fault } = point;
-            let line: String = call.line.chars().take(200).collect();
-            println!(
-                "--- {}: {} in {} at {} number {}: {line}",
-                scene.name,
-                fault.name(),
-                who.name(),
-                call.name,
-                call.number
-            );
-            if !verdict.hit {
-                println!("    the call was never made");
-            }
-            for wrong in &verdict.wrong {
-                println!("    {wrong}");
-            }
-        }
     }
     let missing: Vec<_> = STATES.iter().filter(|state| !states.contains(**state)).collect();
     if !missing.is_empty() {

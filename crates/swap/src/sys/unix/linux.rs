@@ -1,6 +1,7 @@
 //! What only Linux has, or does otherwise.
 
 use crate::Mode;
+use rustix::fd::OwnedFd;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -57,6 +58,12 @@ pub(crate) fn is_stopped(pid: Pid) -> Option<bool> {
     // The state follows the name, which is in parentheses and may hold any character.
     let name_end = stat[..count].iter().rposition(|&byte| byte == b')')?;
     Some(matches!(stat.get(name_end + 2)?, b'T' | b't'))
+}
+
+/// A pipe whose ends neither wait nor survive an exec.
+pub(crate) fn pipe_without_waiting() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
 }
 
 /// Closes all descriptors from `first` on. Allocates nothing: the witness calls it.

@@ -1,6 +1,7 @@
 //! What macOS (and other Unix systems) have or do otherwise.
 
 use crate::Mode;
+use rustix::fd::OwnedFd;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -50,6 +51,16 @@ pub(crate) fn sync(file: &File) -> io::Result<()> {
 /// It can't be told without private interfaces: the updater then does not stop itself.
 pub(crate) fn is_stopped(_pid: Pid) -> Option<bool> {
     None
+}
+
+/// A pipe whose ends neither wait nor survive an exec.
+pub(crate) fn pipe_without_waiting() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe()?;
+    for end in [&read, &write] {
+        rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+        rustix::fs::fcntl_setfl(end, rustix::fs::OFlags::NONBLOCK)?;
+    }
+    Ok((read, write))
 }
 
 /// Closes all descriptors from `first` on. Allocates nothing: the witness calls it.

@@ -2,7 +2,6 @@
 //! writing a byte is all that a handler may safely do.
 
 use super::platform;
-use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -46,7 +45,7 @@ impl Signals {
     /// Catches `signals`. One that the process was started with as ignored stays ignored, and so
     /// it is for the new program (`nohup`).
     pub(super) fn listen(signals: &[i32]) -> io::Result<Self> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (read, write) = platform::pipe_without_waiting()?;
         deliver_to(write.as_fd());
         // The handler may run until the process ends: its end of the pipe is never closed.
         std::mem::forget(write);

@@ -10,7 +10,6 @@
 use super::{platform, signals};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
 use std::io;
 
@@ -28,8 +27,9 @@ pub(super) struct Witness {
 impl Witness {
     /// Starts it. The calling process has its handlers in place (see [`signals::Signals`]).
     pub(super) fn start() -> io::Result<Self> {
-        let (command_read, commands) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (reports, report_write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // A word of a command is written and read whole: neither side waits for more.
+        let (command_read, commands) = platform::pipe_without_waiting()?;
+        let (reports, report_write) = platform::pipe_without_waiting()?;
         let updater = rustix::process::getpid();
         // Until the child has its own pipe, its handlers would write into the parent's.
         let mask = signals::block_all();
