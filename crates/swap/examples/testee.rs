@@ -11,7 +11,10 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 use upstep_model::marker;
-use upstep_swap::{Confirm, Content, Locked, Mode, Options, Program, Session, SwapError, Target, Timing, begin};
+use upstep_swap::{
+    Confirm, Content, Ended, ForeignProbe, Locked, Mode, Options, Program, Session, SwapError, Target, Timing, attach,
+    begin, supervise, swap_for_trial,
+};
 
 #[used]
 static MARKER: [u8; marker::LEN] = marker::bytes("testee", "1.0.0", "x86_64-unknown-linux-gnu");
@@ -41,6 +44,9 @@ struct Behaviour {
 }
 
 fn main() {
+    if let Some(ended) = as_command() {
+        ended.pass_up();
+    }
     // Volatile, or the compiler would take the bytes that it knows for those that were written in.
     // SAFETY: a static is readable.
     let bytes = unsafe { std::ptr::read_volatile(&raw const MARKER) };
@@ -61,6 +67,35 @@ fn main() {
     update(&session, &behaviour, &log);
     act(&behaviour.after, &log, Some(&session));
     log.line("end");
+}
+
+/// `testee --supervise PROGRAM ARGS`: stands for the `upstep` command. `--take FILE PROGRAM ARGS`:
+/// takes FILE as an update first.
+fn as_command() -> Option<Ended> {
+    let mut args = std::env::args_os().skip(1);
+    let word = args.next()?;
+    let update = if word == "--take" { Some(args.next()?) } else { None };
+    if update.is_none() && word != "--supervise" {
+        return None;
+    }
+    let exe = args.next()?;
+    let args: Vec<_> = args.collect();
+    let timing =
+        Timing { tick: Duration::from_millis(20), confirm_after: Duration::from_millis(300), ..Timing::default() };
+    let options = Options { timing, ..Options::default() };
+    if let Some(file) = update {
+        let session = attach(Path::new(&exe), &options);
+        let mut locked = session.lock().expect("the lock");
+        let bytes = std::fs::read(file).expect("the release");
+        let version = upstep_model::Version::parse("2.0.0").expect("a version");
+        let to = Target { version, digest: upstep_model::Digest::of(&bytes), size: bytes.len() as u64 };
+        let (mut staged, _) = locked.create_staged(&to.digest).expect("a file");
+        staged.write_all(&bytes).expect("written");
+        drop(staged);
+        locked.stage(&to).expect("staged");
+        swap_for_trial(locked, &ForeignProbe::default(), &|_| true).expect("swapped");
+    }
+    Some(supervise(Path::new(&exe), &args, &options).expect("it runs"))
 }
 
 fn options(behaviour: &Behaviour) -> Options {
