@@ -12,15 +12,19 @@ fn error(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Upda
     move |source| UpdateError::File { operation, path: path.to_owned(), source }
 }
 
-/// Options that make a file which nobody else may write, and never follow a link to one.
+/// Options that make a file which nobody else may read or write.
+#[cfg(unix)]
 fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
+    options.mode(0o600);
     options
+}
+
+/// Who may use a file follows from its folder.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    File::options()
 }
 
 /// A new, empty file; what was there before is removed, not written through.
