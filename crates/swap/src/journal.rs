@@ -269,6 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn journals_of_every_format_that_was_ever_written_are_read() {
+        let fixtures: [(&[u8], &str); 7] = [
+            (include_bytes!("../tests/fixtures/journal-1-idle"), "Idle"),
+            (include_bytes!("../tests/fixtures/journal-1-downloading"), "Downloading"),
+            (include_bytes!("../tests/fixtures/journal-1-staged"), "Staged"),
+            (include_bytes!("../tests/fixtures/journal-1-swapping"), "Swapping"),
+            (include_bytes!("../tests/fixtures/journal-1-trial"), "Trial"),
+            (include_bytes!("../tests/fixtures/journal-1-rolling-back"), "RollingBack"),
+            // What a later writer leaves to an older updater, or to an older program after a rollback.
+            (include_bytes!("../tests/fixtures/journal-2-for-readers-of-1"), "Trial"),
+        ];
+        for (bytes, state) in fixtures {
+            let journal = Journal::decode(bytes).expect(state);
+            assert!(format!("{:?}", journal.state).starts_with(state), "{journal:?}");
+            assert!(journal.is_quarantined(&Digest::of(b"bad")));
+            assert_eq!(journal.backup.as_ref().map(|backup| backup.content.digest), Some(Digest::of(b"old")));
+            assert_eq!(Journal::decode(&journal.encode()).map(|journal| journal.state), Ok(journal.state.clone()));
+        }
+    }
+
+    #[test]
     fn quarantine_and_outcomes_stay_bounded() {
         let mut journal = Journal::default();
         for i in 0..200u32 {
