@@ -130,6 +130,10 @@ impl Locked {
 
     /// Gives up what is downloading or staged: back to Idle.
     pub fn abandon(&mut self) -> Result<(), SwapError> {
+        // First the file: if it has filled the disk, the journal has no room before.
+        if let Some(to) = self.held.state().to() {
+            let _ = std::fs::remove_file(self.staged_path(&to.digest));
+        }
         self.held.enter(State::Idle)
     }
 

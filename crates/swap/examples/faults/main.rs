@@ -7,6 +7,7 @@
 //! new program is whole, the next start settles the rest, and the one after it leaves nothing stray.
 
 mod check;
+mod places;
 mod scene;
 mod strace;
 #[path = "../../tests/support/mod.rs"]
@@ -39,6 +40,9 @@ fn main() {
     let began = Instant::now();
     // Orphans of a killed process come to this one, which waits for them.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a subreaper");
+    if std::env::args().nth(1).as_deref() != Some("points") {
+        places::check();
+    }
     let points = list_points();
     let verdicts = run_all(&points);
     let is_bad = report(&points, &verdicts);

@@ -107,14 +107,21 @@ impl StateFolder {
     /// Replaces a file: whole and synced, or not at all.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), SwapError> {
         let new = format!("{name}.new");
-        let path = self.path.join(&new);
+        self.write_new(name, &new, bytes).inspect_err(|_| {
+            // On a full disk it would take the room that the next write needs.
+            let _ = self.remove(&new);
+        })
+    }
+
+    fn write_new(&self, name: &str, new: &str, bytes: &[u8]) -> Result<(), SwapError> {
+        let path = self.path.join(new);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OPEN;
         let mut file: File =
-            rustix::fs::openat(&self.dir, &*new, flags, Mode::RUSR | Mode::WUSR).context("create", &path)?.into();
+            rustix::fs::openat(&self.dir, new, flags, Mode::RUSR | Mode::WUSR).context("create", &path)?.into();
         self.owner.own(&file).context("change the owner of", &path)?;
         file.write_all(bytes).context("write", &path)?;
         file.sync_all().context("sync", &path)?;
-        rustix::fs::renameat(&self.dir, &*new, &self.dir, name).context("rename", &path)?;
+        rustix::fs::renameat(&self.dir, new, &self.dir, name).context("rename", &path)?;
         rustix::fs::fsync(&self.dir).context("sync", &self.path)
     }
 

@@ -70,11 +70,18 @@ impl StateFolder {
     /// Replaces a file: whole and synced, or not at all.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), SwapError> {
         let path = self.path.join(format!("{name}.new"));
-        let mut file = File::create(&path).context("create", &path)?;
-        file.write_all(bytes).context("write", &path)?;
-        file.sync_all().context("sync", &path)?;
+        self.write_new(name, &path, bytes).inspect_err(|_| {
+            // On a full disk it would take the room that the next write needs.
+            let _ = fs::remove_file(&path);
+        })
+    }
+
+    fn write_new(&self, name: &str, path: &Path, bytes: &[u8]) -> Result<(), SwapError> {
+        let mut file = File::create(path).context("create", path)?;
+        file.write_all(bytes).context("write", path)?;
+        file.sync_all().context("sync", path)?;
         drop(file);
-        super::files::rename_patiently(&path, &self.path.join(name)).context("rename", &path)
+        super::files::rename_patiently(path, &self.path.join(name)).context("rename", path)
     }
 
     /// Creates an empty file; false if there is one already.
