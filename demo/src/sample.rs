@@ -67,7 +67,7 @@ impl Sample {
     fn manifest(&self, workspace: &Path) -> String {
         let client = workspace.join("client");
         format!(
-            "[package]\nname = \"hello\"\nversion = \"{}\"\nedition = \"2024\"\n\n[dependencies]\nupstep = {{ path = {:?} }}\n\n\
+            "[package]\nname = \"hello\"\nversion = \"{}\"\nedition = \"2024\"\n\n[dependencies]\nupstep = {{ path = {:?}, default-features = false }}\n\n\
              [profile.release]\ndebug = false\nstrip = \"symbols\"\n\n[workspace]\n",
             self.version, client
         )
