@@ -51,8 +51,8 @@ pub(super) fn rename_over(new: &Path, program: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Puts `new` in the program's place: `keep` false: `new` itself goes there; true: `new` stays, and
-/// a link or a copy of it under the name `fresh` goes there.
+/// Puts `new` in the program's place; with `fresh`, `new` stays and a link or a copy of it under that
+/// name goes there.
 pub(crate) fn put_in_place(new: &Path, program: &Path, fresh: Option<&Path>, owner: Owner) -> io::Result<()> {
     let Some(fresh) = fresh else {
         return rename_over(new, program);
