@@ -116,15 +116,13 @@ fn tell(point: &Point, verdict: &Verdict, time: Duration) {
 /// Prints the sums; whether anything is wrong.
 fn report(points: &[Point], verdicts: &[Verdict]) -> bool {
     let mut states = BTreeSet::new();
-    let (mut kills, mut killed, mut errors, mut injected, mut converged) = (0, 0, 0, 0, 0);
+    // [points, hit, converged] of kills and of errors.
+    let (mut kills, mut errors) = ([0; 3], [0; 3]);
     for (point, verdict) in points.iter().zip(verdicts) {
-        let hit = usize::from(verdict.hit);
-        if point.fault.is_kill() {
-            (kills, killed) = (kills + 1, killed + hit);
-        } else {
-            (errors, injected) = (errors + 1, injected + hit);
-        }
-        converged += usize::from(verdict.wrong.is_empty());
+        let sums = if point.fault.is_kill() { &mut kills } else { &mut errors };
+        sums[0] += 1;
+        sums[1] += usize::from(verdict.hit);
+        sums[2] += usize::from(verdict.wrong.is_empty());
         states.extend(verdict.state.clone());
     }
     let missing: Vec<_> = STATES.iter().filter(|state| !states.contains(**state)).collect();
@@ -132,7 +130,8 @@ fn report(points: &[Point], verdicts: &[Verdict]) -> bool {
         println!("the journal never said: {missing:?}");
     }
     println!("states={} of {}", STATES.len() - missing.len(), STATES.len());
-    println!("errors={errors} injected={injected}");
-    println!("points={kills} killed={killed} converged={converged} of {}", points.len());
-    killed < kills || injected < errors || converged < points.len() || !missing.is_empty()
+    println!("errors={} injected={} converged={}", errors[0], errors[1], errors[2]);
+    println!("points={} killed={} converged={}", kills[0], kills[1], kills[2]);
+    let is_whole = |sums: [usize; 3]| sums[1] == sums[0] && sums[2] == sums[0];
+    !is_whole(kills) || !is_whole(errors) || !missing.is_empty()
 }
