@@ -20,11 +20,11 @@ fn built() -> &'static [u8] {
         let mut folder = std::env::current_exe().expect("a path");
         folder.pop();
         folder.pop();
-        let program = folder.join("examples/testee");
+        let program = folder.join("examples/swapped");
         if !program.exists() {
             // `cargo test --test NAME` does not build examples.
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "-q", "-p", "upstep-swap", "--example", "testee"]);
+            build.args(["build", "-q", "-p", "upstep-swap", "--example", "swapped"]);
             assert!(build.status().expect("cargo").success(), "the test program is built");
         }
         fs::read(program).expect("the test program")

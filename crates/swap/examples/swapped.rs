@@ -4,7 +4,7 @@
 //! marker, and append a line that says how that copy behaves (`tests/support/`). What it does and
 //! sees goes to the file that `TESTEE_LOG` names, one line each: `pid version what`.
 //!
-//! `testee [--stage FILE] [words]`: stages and installs FILE, another copy of it, then acts.
+//! `swapped [--stage FILE] [words]`: stages and installs FILE, another copy of it, then acts.
 
 use serde::Deserialize;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,7 +17,7 @@ use upstep_swap::{
 };
 
 #[used]
-static MARKER: [u8; marker::LEN] = marker::bytes("testee", "1.0.0", "x86_64-unknown-linux-gnu");
+static MARKER: [u8; marker::LEN] = marker::bytes("swapped", "1.0.0", "x86_64-unknown-linux-gnu");
 
 /// What stands between this and the end of the file is the behaviour.
 const TRAILER: &[u8] = b"\nTESTEE-BEHAVIOUR ";
@@ -69,7 +69,7 @@ fn main() {
     log.line("end");
 }
 
-/// `testee --supervise PROGRAM ARGS`: stands for the `upstep` command. `--take FILE PROGRAM ARGS`:
+/// `swapped --supervise PROGRAM ARGS`: stands for the `upstep` command. `--take FILE PROGRAM ARGS`:
 /// takes FILE as an update first.
 fn as_command() -> Option<Ended> {
     let mut args = std::env::args_os().skip(1);
