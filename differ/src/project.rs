@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_relative_store_lies_beside_the_project_file() {
-        assert_eq!(located(Path::new("/work/hello"), "../releases"), "/work/hello/../releases");
-        assert_eq!(located(Path::new("/work/hello"), "s3://bucket/prefix"), "s3://bucket/prefix");
+        assert_eq!(located(Path::new("/project/hello"), "../releases"), "/project/hello/../releases");
+        assert_eq!(located(Path::new("/project/hello"), "s3://bucket/prefix"), "s3://bucket/prefix");
     }
 }
