@@ -1,8 +1,13 @@
-//! What a client and a server do often: applying a patch, reading an index, making a plan.
+//! What a client and a server do often: applying a patch, reading an index, making a plan, starting
+//! a program that keeps itself up to date.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::env::consts::EXE_SUFFIX;
 use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
+use upstep_benches::{output, workspace};
 use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, frame};
 use upstep_model::{
     AppName, Artifact, Base, Channel, Codec, Digest, Full, Index, Kind, Limits, Patch, Platform, Release, Rollout,
@@ -91,12 +96,46 @@ fn make_a_plan(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// `run_at_start()` when no check is due, in a process of its own each time, as it tells itself:
+/// the time of the process around it is not the library's.
+fn start_a_program(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join(format!("overhead{EXE_SUFFIX}"));
+    std::fs::copy(build_overhead(), &program).expect("installed");
+    let start = || {
+        let output = Command::new(&program)
+            .env("OVERHEAD_MEASURE", "1")
+            .env_remove("UPSTEP_CHECK_EVERY")
+            .output()
+            .expect("it starts");
+        let micros = String::from_utf8_lossy(&output.stdout).trim().parse().expect("it prints its microseconds");
+        Duration::from_micros(micros)
+    };
+    // The first one checks, finds nobody, and notes that.
+    start();
+    criterion.bench_function("start/no check due", |bencher| {
+        bencher.iter_custom(|count| (0..count).map(|_| start()).sum());
+    });
+}
+
+/// Builds the client's example and returns where it is.
+fn build_overhead() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .current_dir(workspace())
+        .args(["build", "--release", "--quiet", "-p", "upstep", "--example", "overhead"])
+        .status()
+        .expect("cargo starts");
+    assert!(built.success(), "the example overhead is not built: {built}");
+    output().with_file_name("release").join("examples").join(format!("overhead{EXE_SUFFIX}"))
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = apply_a_patch, read_an_index, make_a_plan
+    targets = apply_a_patch, read_an_index, make_a_plan, start_a_program
 }
 criterion_main!(benches);

@@ -83,9 +83,8 @@ fn pairs(args: &Args) -> Result<Vec<Pair>, BenchError> {
     let mut pairs = Vec::new();
     if args.pair.is_empty() || !args.only.is_empty() {
         pairs = pair::present(&Corpus::load()?)?;
-        if pairs.iter().all(|pair| pair.program == "made up") {
-            println!("no corpus and no sample program is there: measuring a pair made up from this program");
-            println!("(`cargo run --release -p upstep-benches -- fetch` brings real ones)");
+        if pairs.iter().all(|pair| pair.program == pair::SAMPLE) {
+            println!("no program of the corpus is there: `cargo run --release -p upstep-benches -- fetch` brings them");
         }
     }
     if !args.only.is_empty() {

@@ -1,11 +1,14 @@
 //! What there is to measure with: two versions of one program.
 
 use crate::corpus::{Corpus, digest};
-use crate::{BenchError, output};
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use crate::{BenchError, child, output, workspace};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use upstep_model::Version;
+
+/// The demo's sample program.
+pub const SAMPLE: &str = "hello";
 
 /// Two versions of one program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +21,26 @@ pub struct Pair {
     pub new: (String, PathBuf),
 }
 
-/// Every consecutive pair that is there: of the corpus, then of the demo's sample program. If
-/// there is none, one that is made from the running program, so that there is always something
-/// to measure.
+/// Every consecutive pair of the corpus that is there, then those of the demo's sample program,
+/// which is built if it is not there.
 pub fn present(corpus: &Corpus) -> Result<Vec<Pair>, BenchError> {
     let mut pairs = of_corpus(corpus)?;
-    pairs.extend(of_sample(&output().with_file_name("demo"))?);
-    if pairs.is_empty() {
-        pairs.push(made_up(&output())?);
+    let folder = output().with_file_name("demo");
+    let mut sample = of_sample(&folder)?;
+    if sample.is_empty() {
+        build_sample()?;
+        sample = of_sample(&folder)?;
     }
+    pairs.extend(sample);
     Ok(pairs)
+}
+
+fn build_sample() -> Result<(), BenchError> {
+    println!("building the sample program in four versions");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace()).args(["run", "--release", "--quiet", "-p", "upstep-demo", "--", "--build"]);
+    child::succeed(&mut command).map(drop)
 }
 
 fn of_corpus(corpus: &Corpus) -> Result<Vec<Pair>, BenchError> {
@@ -68,32 +81,12 @@ fn of_sample(folder: &Path) -> Result<Vec<Pair>, BenchError> {
     }
     there.sort();
     let there: Vec<_> = there.into_iter().map(|(version, path)| (version.to_string(), path)).collect();
-    Ok(consecutive("hello", &there))
+    Ok(consecutive(SAMPLE, &there))
 }
 
 fn consecutive(program: &str, there: &[(String, PathBuf)]) -> Vec<Pair> {
     let pairs = there.windows(2);
     pairs.map(|two| Pair { program: program.to_owned(), old: two[0].clone(), new: two[1].clone() }).collect()
-}
-
-/// The running program, and a copy with a piece inserted and a byte changed every 10,000.
-fn made_up(folder: &Path) -> Result<Pair, BenchError> {
-    let old = std::env::current_exe().map_err(BenchError::io("find", Path::new("the running program")))?;
-    fs::create_dir_all(folder).map_err(BenchError::io("create", folder))?;
-    let new = folder.join("made-up");
-    let failed = |error| BenchError::io("write", &new)(error);
-    let length = fs::metadata(&old).map_err(BenchError::io("read", &old))?.len();
-    let mut source = File::open(&old).map_err(BenchError::io("read", &old))?;
-    let mut target = File::create(&new).map_err(failed)?;
-    std::io::copy(&mut (&mut source).take(length / 3), &mut target).map_err(failed)?;
-    target.write_all(&[7; 1000]).map_err(failed)?;
-    std::io::copy(&mut source, &mut target).map_err(failed)?;
-    for at in (0..length).step_by(10_000) {
-        target.seek(SeekFrom::Start(at)).map_err(failed)?;
-        target.write_all(b"x").map_err(failed)?;
-    }
-    let named = |version: &str, path: &Path| (version.to_owned(), path.to_owned());
-    Ok(Pair { program: "made up".to_owned(), old: named("this program", &old), new: named("edited", &new) })
 }
 
 #[cfg(test)]
@@ -111,13 +104,5 @@ mod tests {
         let versions: Vec<_> = pairs.iter().map(|pair| (pair.old.0.as_str(), pair.new.0.as_str())).collect();
         assert_eq!(versions, [("1.2.0", "1.9.0"), ("1.9.0", "1.10.0")]);
         assert_eq!(of_sample(&folder.path().join("nothing")).expect("nothing"), []);
-    }
-
-    #[test]
-    fn without_any_program_there_is_a_made_up_pair() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pair = made_up(folder.path()).expect("a pair");
-        let length = |path: &Path| fs::metadata(path).expect("it is there").len();
-        assert_eq!(length(&pair.new.1), length(&pair.old.1) + 1000);
     }
 }

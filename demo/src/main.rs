@@ -47,12 +47,19 @@ struct Args {
     /// Only the update through the chain, without the release that does not work.
     #[arg(long)]
     short: bool,
+    /// Only build the sample's good versions, into target/demo: `cargo bench` measures them.
+    #[arg(long)]
+    build: bool,
 }
 
 fn main() -> Outcome<()> {
     let args = Args::parse();
-    let folder = tempfile::Builder::new().prefix("upstep-demo-").tempdir()?;
     let cargo = Cargo::new(args.target.clone());
+    if args.build {
+        let root = cargo.workspace().join("client/upstep.root.json");
+        return Sample::good().iter().try_for_each(|sample| sample.build(&cargo, &root).map(drop));
+    }
+    let folder = tempfile::Builder::new().prefix("upstep-demo-").tempdir()?;
 
     let tools = match args.tools {
         Some(tools) => tools,
