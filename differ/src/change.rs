@@ -84,7 +84,7 @@ async fn selected(
     channel: &Channel,
     selection: &Selection,
 ) -> Result<Vec<Index>, DifferError> {
-    let mut indexes = published.all_indexes(&signer.store).await?;
+    let mut indexes = published.all_indexes_to_change(&signer.store).await?;
     indexes.retain(|index| {
         index.channel == *channel
             && selection.platform.as_ref().is_none_or(|platform| *platform == index.platform)

@@ -42,6 +42,14 @@ pub enum DifferError {
         /// What is wrong with it.
         source: IndexError,
     },
+    /// An index in the store has what this differ can't write again.
+    #[error("the index {name} in the store was written by a newer differ: this one does not know {field}")]
+    Newer {
+        /// The target.
+        name: String,
+        /// Where in the index.
+        field: String,
+    },
     /// A file of the command line can't be read or written.
     #[error("can't {operation} {}", path.display())]
     File {
@@ -187,6 +195,7 @@ impl DifferError {
             DifferError::Store(StoreError::NoFolder { .. }) => {
                 "check `store` in upstep.toml, or publish a first release"
             }
+            DifferError::Newer { .. } => "use the newest differ that has published to this store",
             DifferError::Probe { .. } => "publish it with --no-probe if it can't run on this machine",
             _ => return None,
         };

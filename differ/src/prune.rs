@@ -48,7 +48,7 @@ pub fn prune(project: &Project, keep: Option<NonZeroUsize>, now: Timestamp) -> R
                 .commit(now, async |published: &Published| {
                     report.dropped.clear();
                     let mut changed = Vec::new();
-                    for mut index in published.all_indexes(&signer.store).await? {
+                    for mut index in published.all_indexes_to_change(&signer.store).await? {
                         let dropped = window(&mut index, keep);
                         if !dropped.is_empty() {
                             report.dropped.extend(dropped);

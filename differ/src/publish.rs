@@ -135,7 +135,7 @@ async fn examine<'a>(
 ) -> Result<Vec<(&'a Artifact, Index)>, DifferError> {
     let mut fresh = Vec::new();
     for artifact in artifacts {
-        let index = published.index(&signer.store, channel, &artifact.platform).await?;
+        let index = published.index_to_change(&signer.store, channel, &artifact.platform).await?;
         let index = index.unwrap_or_else(|| Index::new(signer.app.clone(), channel.clone(), artifact.platform.clone()));
         if is_fresh(artifact, &index, request)? {
             fresh.push((artifact, index));

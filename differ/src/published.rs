@@ -99,6 +99,33 @@ impl Published {
         channel: &Channel,
         platform: &Platform,
     ) -> Result<Option<Index>, DifferError> {
+        Ok(self.read(store, channel, platform).await?.map(|(index, _)| index))
+    }
+
+    /// Like [`Published::index`], to be changed: refuses an index that a newer differ wrote, and that
+    /// this one would write back without what it does not know.
+    pub async fn index_to_change(
+        &self,
+        store: &Store,
+        channel: &Channel,
+        platform: &Platform,
+    ) -> Result<Option<Index>, DifferError> {
+        let Some((index, json)) = self.read(store, channel, platform).await? else { return Ok(None) };
+        let name = paths::index_target(channel, platform);
+        match index.unwritable(&json) {
+            Ok(None) => Ok(Some(index)),
+            Ok(Some(field)) => Err(DifferError::Newer { name, field }),
+            Err(source) => Err(DifferError::Index { name, source }),
+        }
+    }
+
+    /// An index and its JSON.
+    async fn read(
+        &self,
+        store: &Store,
+        channel: &Channel,
+        platform: &Platform,
+    ) -> Result<Option<(Index, Vec<u8>)>, DifferError> {
         let name = paths::index_target(channel, platform);
         let Some(target) = self.targets.get(&name) else { return Ok(None) };
         let path = paths::target(&self.app, &target.digest, &name);
@@ -115,14 +142,23 @@ impl Published {
         let failed = |source| DifferError::Index { name: name.clone(), source };
         let index = Index::from_json(&json).map_err(failed)?;
         index.expect(&self.app, channel, platform).map_err(failed)?;
-        Ok(Some(index))
+        Ok(Some((index, json)))
     }
 
     /// Like [`Published::index`] for all of them.
     pub async fn all_indexes(&self, store: &Store) -> Result<Vec<Index>, DifferError> {
         let mut indexes = Vec::new();
-        for (channel, platform) in self.indexes().collect::<Vec<_>>() {
+        for (channel, platform) in self.indexes() {
             indexes.extend(self.index(store, &channel, &platform).await?);
+        }
+        Ok(indexes)
+    }
+
+    /// Like [`Published::index_to_change`] for all of them.
+    pub async fn all_indexes_to_change(&self, store: &Store) -> Result<Vec<Index>, DifferError> {
+        let mut indexes = Vec::new();
+        for (channel, platform) in self.indexes() {
+            indexes.extend(self.index_to_change(store, &channel, &platform).await?);
         }
         Ok(indexes)
     }

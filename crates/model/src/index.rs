@@ -5,6 +5,7 @@
 
 use crate::{AppName, Channel, Digest, Platform, Rollout, Version};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The format that this code writes, and the newest that it reads.
@@ -171,6 +172,23 @@ impl std::fmt::Display for Codec {
     }
 }
 
+/// The path of a value that `written` does not have: `.releases[2].colour`.
+fn lost(read: &Value, written: Option<&Value>) -> Option<String> {
+    let below = |name: String, read, written| lost(read, written).map(|rest| format!("{name}{rest}"));
+    match (read, written) {
+        (Value::Object(fields), Some(Value::Object(kept))) => {
+            fields.iter().find_map(|(name, value)| below(format!(".{name}"), value, kept.get(name)))
+        }
+        (Value::Array(items), Some(Value::Array(kept))) => {
+            items.iter().enumerate().find_map(|(at, item)| below(format!("[{at}]"), item, kept.get(at)))
+        }
+        // A default need not be written.
+        (Value::Null | Value::Bool(false), None) => None,
+        (Value::Array(items), None) if items.is_empty() => None,
+        _ => (Some(read) != written).then(String::new),
+    }
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -270,6 +288,14 @@ impl Index {
     /// The index as JSON.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("no map has keys that are not text")
+    }
+
+    /// A part of `json`, this index's own text, that [`Index::to_json`] does not write again: a field
+    /// or a value of a newer Upstep. Who changes an index looks for it, or it would be lost.
+    pub fn unwritable(&self, json: &[u8]) -> Result<Option<String>, IndexError> {
+        let read: Value = serde_json::from_slice(json)?;
+        let written: Value = serde_json::from_slice(&self.to_json())?;
+        Ok(lost(&read, Some(&written)))
     }
 
     /// Refuses an index of another app, channel or platform.
@@ -395,7 +421,7 @@ pub(crate) mod tests {
 
     #[test]
     fn unknown_fields_are_ignored_unless_they_are_critical() {
-        let mut json: serde_json::Value = serde_json::from_slice(&three().to_json()).expect("JSON");
+        let mut json: Value = serde_json::from_slice(&three().to_json()).expect("JSON");
         json["colour"] = "blue".into();
         json["releases"][0]["smell"] = 1.into();
         assert!(Index::from_json(json.to_string().as_bytes()).is_ok());
@@ -405,6 +431,25 @@ pub(crate) mod tests {
         );
         json["format"] = 2.into();
         assert!(matches!(Index::from_json(json.to_string().as_bytes()), Err(IndexError::Format { found: 2 })));
+    }
+
+    #[test]
+    fn what_would_be_lost_by_writing_it_again_is_named() {
+        let written: Value = serde_json::from_slice(&three().to_json()).expect("JSON");
+        let lost = |edit: fn(&mut Value)| {
+            let mut json = written.clone();
+            edit(&mut json);
+            let json = json.to_string();
+            Index::from_json(json.as_bytes()).expect("an index").unwritable(json.as_bytes()).expect("JSON")
+        };
+        assert_eq!(lost(|_| ()), None);
+        assert_eq!(lost(|json| json["releases"][1]["yanked"] = false.into()), None);
+        assert_eq!(lost(|json| json["notice"] = Value::Null), None);
+        assert_eq!(lost(|json| json["colour"] = "blue".into()).as_deref(), Some(".colour"));
+        assert_eq!(lost(|json| json["releases"][1]["smell"] = 1.into()).as_deref(), Some(".releases[1].smell"));
+        let kind = lost(|json| json["releases"][2]["artifact"]["kind"] = "tree".into());
+        assert_eq!(kind.as_deref(), Some(".releases[2].artifact.kind"));
+        assert_eq!(lost(|json| json["patches"][0]["codec"] = "newer".into()), None);
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! A store that was damaged, or that somebody else writes to.
 
 use crate::sandbox::{LINUX, Sandbox};
+use differ::change::signer;
+use differ::project::Project;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use upstep_codec::frame;
+use upstep_model::{Digest, paths};
+use upstep_trust::{Numbers, Target, sign};
 
 fn two() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -91,4 +98,39 @@ fn a_store_that_was_signed_by_others_is_refused() {
     std::fs::rename(other, &store).expect("a folder");
     ours.fails(&["publish", &ours.program(LINUX, "1.2.0")]);
     ours.fails(&["verify"]);
+}
+
+/// What a later differ may add to an index is not dropped by an earlier one.
+#[test]
+fn an_index_of_a_newer_differ_is_read_and_not_written_again() {
+    let sandbox = two();
+    let project = Project::load(&sandbox.path("upstep.toml")).expect("a project");
+    differ::block_on(async || add_a_field(&project).await).expect("a runtime");
+    let error = sandbox.fails(&["publish", &sandbox.program(LINUX, "1.2.0")]);
+    assert!(error.contains("newer differ: this one does not know .colour"), "{error}");
+    sandbox.fails(&["yank", "1.0.0"]);
+    sandbox.ok(&["list"]);
+    sandbox.ok(&["verify"]);
+}
+
+async fn add_a_field(project: &Project) {
+    let signer = signer(project).expect("keys");
+    let published = signer.begin().await.expect("a store");
+    let (channel, platform) = published.indexes().next().expect("an index");
+    let index = published.index(&signer.store, &channel, &platform).await.expect("an index").expect("there");
+    let mut json: serde_json::Value = serde_json::from_slice(&index.to_json()).expect("JSON");
+    json["colour"] = "blue".into();
+    let bytes = frame::compress(json.to_string().as_bytes());
+    let name = paths::index_target(&channel, &platform);
+    let target = Target { digest: Digest::of(&bytes), size: bytes.len() as u64 };
+    let path = paths::target(&project.app, &target.digest, &name);
+    let numbers = Numbers { targets: 90, snapshot: 90, timestamp: published.commit + 1 };
+    let (targets, now) = (BTreeMap::from([(name, target)]), Timestamp::now());
+    let signed = sign(&published.root, &targets, numbers, &signer.keys, &signer.lifetimes, now).expect("signed");
+    let files = signed.files.into_iter().map(|(path, bytes)| (format!("{}/{path}", project.app), bytes));
+    for (path, bytes) in files.chain([(path, bytes)]) {
+        signer.store.put_new(&path, bytes).await.expect("written");
+    }
+    signer.store.commit(&project.app, published.commit + 1, &signed.timestamp).await.expect("committed");
+    signer.store.refresh_timestamp_copy(&project.app).await.expect("copied");
 }
