@@ -50,10 +50,11 @@ fn main() {
     // Volatile, or the compiler would take the bytes that it knows for those that were written in.
     // SAFETY: a static is readable.
     let bytes = unsafe { std::ptr::read_volatile(&raw const MARKER) };
-    let marker = marker::parse(&bytes).expect("a marker");
+    let marker = marker::parse(&bytes);
     let behaviour = read_behaviour();
-    let log = Log(marker.version.to_string());
+    let log = Log(marker.as_ref().map_or("foreign".to_owned(), |marker| marker.version.to_string()));
     act(&behaviour.before, &log, None);
+    let marker = marker.expect("a marker");
     if std::env::var_os("UPSTEP_ROLE").is_some_and(|role| role.to_string_lossy().starts_with("trial:")) {
         act(&behaviour.before_in_trial, &log, None);
     }
@@ -168,9 +169,9 @@ fn stage(locked: &mut Locked, file: &Path) -> Result<(), SwapError> {
 }
 
 /// Does one thing after the other: `print X`, `exit N`, `raise N`, `sleep MS`, `hang`, `panic`,
-/// `segv`, `confirm`, `echo` (standard input), `flood` (output until it breaks), `close-stdout`,
-/// `mark FILE`, `await FILE`, `child` (runs its own file), `children` (waits for any child of its
-/// own), `count` (signals).
+/// `segv`, `abort`, `version` (ends with 0 if it is asked for that), `confirm`, `echo` (standard
+/// input), `flood` (output until it breaks), `close-stdout`, `mark FILE`, `await FILE`, `child`
+/// (runs its own file), `children` (waits for any child of its own), `count` (signals).
 fn act(steps: &[String], log: &Log, session: Option<&Session>) {
     for step in steps {
         log.line(step);
@@ -200,16 +201,19 @@ fn act(steps: &[String], log: &Log, session: Option<&Session>) {
                     .args(["--as-child"])
                     .env("TESTEE_CHILD", "1")
                     .status();
-                log.line(&format!("child ended {status:?}"));
+                log.line(&format!("child ended {:?}", status.ok().and_then(|status| status.code())));
             }
             "child" => {}
-            _ => unix_act(word, number, log),
+            "abort" => std::process::abort(),
+            "version" if std::env::args().any(|arg| arg == "--version") => std::process::exit(0),
+            "version" => {}
+            _ => system_act(word, number, log),
         }
     }
 }
 
 #[cfg(unix)]
-fn unix_act(word: &str, number: impl Fn() -> i32, log: &Log) {
+fn system_act(word: &str, number: impl Fn() -> i32, log: &Log) {
     match word {
         "raise" => {
             // SAFETY: no memory is involved.
@@ -282,9 +286,24 @@ fn count(log: &Log) {
     }
 }
 
-#[cfg(not(unix))]
-fn unix_act(word: &str, _number: impl Fn() -> i32, _log: &Log) {
-    panic!("unknown step {word}");
+#[cfg(windows)]
+fn system_act(word: &str, _number: impl Fn() -> i32, _log: &Log) {
+    match word {
+        "segv" => {
+            const EXCEPTION_ACCESS_VIOLATION: u32 = 0xC000_0005;
+            // SAFETY: no memory is involved: the exception is raised, not provoked.
+            unsafe {
+                windows_sys::Win32::System::Diagnostics::Debug::RaiseException(
+                    EXCEPTION_ACCESS_VIOLATION,
+                    0,
+                    0,
+                    std::ptr::null(),
+                );
+            }
+        }
+        "children" => {}
+        _ => panic!("unknown step {word}"),
+    }
 }
 
 fn read_behaviour() -> Behaviour {

@@ -1,19 +1,21 @@
 //! kill -9 of each process, and of all: the next start reaches the verdict.
-#![cfg(unix)]
 
 mod support;
 
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt as _;
-use support::{Install, await_some, kill};
+use support::{Install, step};
+#[cfg(unix)]
+use support::{await_some, kill};
 
 /// An update whose new program waits; the first process and the new one's pid.
 fn running_trial(confirm_ms: u32) -> (Install, std::process::Child, i32) {
     let install = Install::new(&format!(r#""confirm_ms":{confirm_ms}"#));
     let go = install.root.path().join("go");
-    let release = install.release("1.1.0", &format!(r#""confirm_ms":{confirm_ms},"after":["await {}"]"#, go.display()));
+    let release = install.release("1.1.0", &format!(r#""confirm_ms":{confirm_ms},"after":[{}]"#, step("await", &go)));
     let mut command = install.command([OsStr::new("--stage"), release.as_os_str()]);
-    let child = command.process_group(0).stdout(std::process::Stdio::null()).spawn().expect("started");
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let child = command.stdout(std::process::Stdio::null()).spawn().expect("started");
     let new = install.await_line(&format!("await {}", go.display()));
     (install, child, new)
 }
@@ -33,6 +35,7 @@ fn assert_settled(install: &Install) {
     assert_eq!(install.strays(), Vec::<String>::new());
 }
 
+#[cfg(unix)]
 #[test]
 fn when_the_updater_is_killed_the_new_program_confirms_itself() {
     let (install, mut child, _) = running_trial(600);
@@ -44,6 +47,7 @@ fn when_the_updater_is_killed_the_new_program_confirms_itself() {
     assert_settled(&install);
 }
 
+#[cfg(unix)]
 #[test]
 fn when_the_updater_is_killed_early_the_next_start_is_another_run_of_the_trial() {
     let (install, mut child, new) = running_trial(60_000);
@@ -56,6 +60,7 @@ fn when_the_updater_is_killed_early_the_next_start_is_another_run_of_the_trial()
     assert_settled(&install);
 }
 
+#[cfg(unix)]
 #[test]
 fn when_all_are_killed_the_next_start_reaches_the_verdict() {
     let (install, mut child, _) = running_trial(60_000);

@@ -1,15 +1,19 @@
 //! The install place: links, plants, hands of others, full disks.
-#![cfg(unix)]
 
 mod support;
 
+use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+#[cfg(unix)]
 use std::path::Path;
-use std::process::Command;
-use support::{Install, kill, stdout, version_of, write_version};
+#[cfg(unix)]
+use support::kill;
+use support::{Install, stdout, version_of, write_version};
 
+#[cfg(unix)]
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
@@ -21,6 +25,7 @@ fn assert_settled(install: &Install, version: &str) {
     assert_eq!(install.strays(), Vec::<String>::new());
 }
 
+#[cfg(unix)]
 #[test]
 fn through_links_the_real_file_is_updated_and_the_links_stay() {
     for target in ["../bin/hello", "ABSOLUTE", "second"] {
@@ -44,7 +49,7 @@ fn through_links_the_real_file_is_updated_and_the_links_stay() {
 fn a_renamed_program_has_a_state_of_its_own() {
     let install = Install::new("");
     install.update(&install.release("1.1.0", ""));
-    let renamed = install.folder().join("other");
+    let renamed = install.folder().join(format!("other{EXE_SUFFIX}"));
     fs::rename(install.program(), &renamed).expect("renamed");
     let release = install.release("1.2.0", "");
     let output = install.command_of(&renamed, [OsStr::new("--stage"), release.as_os_str()]).output().expect("run");
@@ -53,6 +58,7 @@ fn a_renamed_program_has_a_state_of_its_own() {
     assert!(install.folder().join(".other.upstep").is_dir());
 }
 
+#[cfg(unix)]
 #[test]
 fn mode_and_attributes_stay() {
     let install = Install::new("");
@@ -67,6 +73,7 @@ fn mode_and_attributes_stay() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_state_folder_that_others_can_write_is_not_used_and_nothing_in_it_is_run() {
     let install = Install::new("");
@@ -84,6 +91,7 @@ fn a_state_folder_that_others_can_write_is_not_used_and_nothing_in_it_is_run() {
     assert_eq!(install.installed_version(), "1.0.0");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_state_folder_or_a_journal_that_is_a_link_is_not_used() {
     let install = Install::new("");
@@ -102,6 +110,7 @@ fn a_state_folder_or_a_journal_that_is_a_link_is_not_used() {
     assert!(install.log().contains("it is a link"), "{}", install.log());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_planted_under_the_staged_name_is_replaced_not_followed() {
     let install = Install::new("");
@@ -115,6 +124,7 @@ fn a_file_planted_under_the_staged_name_is_replaced_not_followed() {
     assert_settled(&install, "1.1.0");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_folder_that_cant_be_written_is_found_before_anything_is_done() {
     let install = Install::new("");
@@ -136,6 +146,7 @@ fn a_folder_that_cant_be_written_is_found_before_anything_is_done() {
     assert!(!install.state().exists());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_program_with_the_setuid_or_setgid_bit_is_not_updated() {
     for mode in [0o4755, 0o2755] {
@@ -152,7 +163,7 @@ fn a_program_with_the_setuid_or_setgid_bit_is_not_updated() {
 fn a_base_or_a_staged_file_that_is_started_by_hand_updates_nothing() {
     let install = Install::new("");
     let release = install.release("1.1.0", "");
-    let kept = install.folder().join(".hello.upstep.0123456789abcdef");
+    let kept = install.folder().join(format!(".hello.upstep.0123456789abcdef{EXE_SUFFIX}"));
     fs::copy(install.program(), &kept).expect("copied");
     let output = install.command_of(&kept, [OsStr::new("--stage"), release.as_os_str()]).output().expect("run");
     assert_eq!(stdout(&output), "version 1.0.0\n");
@@ -171,6 +182,7 @@ fn a_role_of_somebody_elses_making_is_ignored() {
 }
 
 /// An install whose journal says Staged: the update was cut off before its hand-over.
+#[cfg(unix)]
 fn staged(install: &Install, release: &Path) {
     let mut child = install.command([OsStr::new("--stage"), release.as_os_str()]).spawn().expect("started");
     install.await_state("staged");
@@ -178,6 +190,7 @@ fn staged(install: &Install, release: &Path) {
     child.wait().expect("waited");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_copied_over_the_idle_program_and_through_its_link_the_base_is_noticed() {
     let install = Install::new("");
@@ -195,6 +208,7 @@ fn a_file_copied_over_the_idle_program_and_through_its_link_the_base_is_noticed(
     assert_settled(&install, "1.5.0");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_program_that_a_package_manager_has_replaced_during_the_trial_is_left_alone() {
     let install = Install::new(r#""confirm_ms":60000"#);
@@ -223,6 +237,7 @@ fn a_downgrade_by_hand_is_taken_as_it_is_and_updated_again() {
     assert_settled(&install, "1.1.0");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_staged_file_that_another_process_still_has_open_for_writing_is_probed_again() {
     let install = Install::new(r#""hold_ms":400"#);
@@ -231,6 +246,7 @@ fn a_staged_file_that_another_process_still_has_open_for_writing_is_probed_again
     assert_settled(&install, "1.1.0");
 }
 
+#[cfg(unix)]
 #[test]
 fn with_a_full_disk_the_old_program_runs_and_a_later_start_updates() {
     let install = Install::new("");
@@ -242,7 +258,8 @@ fn with_a_full_disk_the_old_program_runs_and_a_later_start_updates() {
             install.program().display(),
             release.display()
         );
-        let output = Command::new("sh").args(["-c", &script]).env_remove("UPSTEP_ROLE").output().expect("run");
+        let output =
+            std::process::Command::new("sh").args(["-c", &script]).env_remove("UPSTEP_ROLE").output().expect("run");
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(install.installed_version(), "1.0.0");
     }

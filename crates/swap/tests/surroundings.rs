@@ -4,10 +4,10 @@
 mod support;
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, Stdio};
-use support::{Install, await_some, kill, stdout};
+use support::{Install, await_some, kill};
 
 /// The updater, too, gives the release time.
 const SLOW: &str = r#""confirm_ms":60000"#;
@@ -41,15 +41,6 @@ fn end_of_file_arrives_when_the_new_program_closes_its_output_although_both_live
     assert!(child.try_wait().expect("waited").is_none(), "the first process still stands for it");
     kill(-pid(&child), libc::SIGKILL);
     child.wait().expect("waited");
-}
-
-#[test]
-fn input_is_read_by_the_new_program() {
-    let install = Install::new("");
-    let mut child = start_update(&install, r#""after":["echo"]"#, false);
-    child.stdin.take().expect("a pipe").write_all(b"to the new one\n").expect("written");
-    let output = child.wait_with_output().expect("waited");
-    assert_eq!(stdout(&output), "version 1.0.0\nversion 1.1.0\nto the new one\n");
 }
 
 #[test]
@@ -152,19 +143,6 @@ fn a_stop_and_continuation_of_the_first_process_stop_and_continue_the_job() {
     await_some("both go on", || (!is_state(pid(&child), 'T') && !is_state(new, 'T')).then_some(()));
     std::fs::write(go, "").expect("written");
     assert_eq!(child.wait().expect("waited").code(), Some(0));
-}
-
-#[test]
-fn children_of_the_new_program_ignore_its_role_and_it_has_none_of_ours() {
-    let install = Install::new("");
-    let release = install.release("1.1.0", r#""after":["children","child","children"]"#);
-    let output = install.update(&release);
-    assert_eq!(output.status.code(), Some(0), "{}", install.log());
-    let log = install.log();
-    assert_eq!(log.matches("start in-trial").count(), 1, "{log}");
-    assert!(log.contains("unavailable Busy"), "a check during the trial is refused: {log}");
-    assert!(log.contains("child ended Ok(ExitStatus(unix_wait_status(0)))"), "{log}");
-    assert_eq!(log.matches(&format!("waitpid -1 Some({})", libc::ECHILD)).count(), 4, "{log}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! An install of the test program in a temporary folder, and copies of it as other versions.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use upstep_model::marker;
@@ -20,7 +20,7 @@ fn built() -> &'static [u8] {
         let mut folder = std::env::current_exe().expect("a path");
         folder.pop();
         folder.pop();
-        let program = folder.join("examples/swapped");
+        let program = folder.join(format!("examples/swapped{EXE_SUFFIX}"));
         if !program.exists() {
             // `cargo test --test NAME` does not build examples.
             let mut build = Command::new(env!("CARGO"));
@@ -33,10 +33,19 @@ fn built() -> &'static [u8] {
 
 /// Writes the test program as `version`, behaving as the JSON fields in `behaviour` say.
 pub fn write_version(path: &Path, version: &str, behaviour: &str) {
+    let (_, marker) = marker::find(built()).into_iter().next().expect("a marker");
+    write(path, &marker::bytes(marker.app.as_str(), version, marker.platform.as_str()), behaviour);
+}
+
+/// The same without a marker, as a program that does not link the library. It must end in `before`.
+pub fn write_foreign(path: &Path, behaviour: &str) {
+    write(path, &[0; marker::LEN], behaviour);
+}
+
+fn write(path: &Path, marker: &[u8; marker::LEN], behaviour: &str) {
     let mut bytes = built().to_vec();
-    let (at, marker) = marker::find(&bytes).into_iter().next().expect("a marker");
-    let new = marker::bytes(marker.app.as_str(), version, marker.platform.as_str());
-    bytes[at..at + marker::LEN].copy_from_slice(&new);
+    let (at, _) = marker::find(&bytes).into_iter().next().expect("a marker");
+    bytes[at..at + marker::LEN].copy_from_slice(marker);
     bytes.extend_from_slice(b"\nTESTEE-BEHAVIOUR ");
     let fields = |text: &str| -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_str(&format!("{{{text}}}")).expect("fields of JSON")
@@ -45,7 +54,24 @@ pub fn write_version(path: &Path, version: &str, behaviour: &str) {
     merged.extend(fields(behaviour));
     bytes.extend(serde_json::to_vec(&merged).expect("JSON"));
     fs::write(path, bytes).expect("the program is written");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is made executable");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is made executable");
+    }
+}
+
+/// A step of a behaviour that names a file, as JSON.
+pub fn step(word: &str, path: &Path) -> String {
+    serde_json::Value::from(format!("{word} {}", path.display())).to_string()
+}
+
+/// Whether a program ended by its step `segv`.
+pub fn is_crash(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGSEGV);
+    #[cfg(windows)]
+    return status.code() == Some(0xC000_0005_u32.cast_signed());
 }
 
 /// An install in a temporary folder.
@@ -67,7 +93,7 @@ impl Install {
     }
 
     pub fn program(&self) -> PathBuf {
-        self.folder().join("hello")
+        self.folder().join(format!("hello{EXE_SUFFIX}"))
     }
 
     pub fn state(&self) -> PathBuf {
@@ -80,7 +106,7 @@ impl Install {
 
     /// A release to stage.
     pub fn release(&self, version: &str, behaviour: &str) -> PathBuf {
-        let path = self.root.path().join(format!("release-{version}"));
+        let path = self.root.path().join(format!("release-{version}{EXE_SUFFIX}"));
         write_version(&path, version, behaviour);
         path
     }
@@ -156,7 +182,8 @@ impl Install {
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
             entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         };
-        let expected = ["hello", ".hello.upstep", "journal", "lock", "downloads"];
+        let program = format!("hello{EXE_SUFFIX}");
+        let expected = [&*program, ".hello.upstep", "journal", "lock", "downloads"];
         let downloads = names(&self.state().join("downloads"));
         let all = names(&self.folder()).into_iter().chain(names(&self.state()));
         all.filter(|name| !expected.contains(&&**name)).chain(downloads).collect()
@@ -165,6 +192,9 @@ impl Install {
     /// Two more starts without an update; the second cleans what the first has still used.
     pub fn settle(&self) {
         for _ in 0..2 {
+            // There a file is in use for a moment after its process has ended.
+            #[cfg(windows)]
+            std::thread::sleep(Duration::from_millis(300));
             self.run(["settle"]);
         }
     }
@@ -187,11 +217,13 @@ pub fn await_some<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+#[cfg(unix)]
 pub fn kill(pid: i32, signal: i32) {
     // SAFETY: no memory is involved.
     unsafe { libc::kill(pid, signal) };
 }
 
 pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    // The system's own end of a line.
+    String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }

@@ -61,9 +61,10 @@ pub(crate) fn sync(_file: &File, path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.sync_all()
 }
 
-/// Makes `to`, which must not exist, the same file as `from`: a hard link, else a copy.
+/// Makes `to`, which must not exist, a copy of `from`. A link could not be deleted while a process
+/// runs from the file's other name: after an update that failed, that is every start.
 pub(crate) fn duplicate(from: &Path, to: &Path, _owner: Owner) -> io::Result<()> {
-    fs::hard_link(from, to).or_else(|_| copy(from, to))
+    copy(from, to)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
