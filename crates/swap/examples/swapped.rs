@@ -287,7 +287,7 @@ fn count(log: &Log) {
 }
 
 #[cfg(windows)]
-fn system_act(word: &str, _number: impl Fn() -> i32, _log: &Log) {
+fn system_act(word: &str, _number: impl Fn() -> i32, log: &Log) {
     match word {
         "segv" => {
             const EXCEPTION_ACCESS_VIOLATION: u32 = 0xC000_0005;
@@ -302,6 +302,11 @@ fn system_act(word: &str, _number: impl Fn() -> i32, _log: &Log) {
             }
         }
         "children" => {}
+        "console" => {
+            // SAFETY: no memory is involved.
+            let window = unsafe { windows_sys::Win32::System::Console::GetConsoleWindow() };
+            log.line(&format!("console {}", !window.is_null()));
+        }
         _ => panic!("unknown step {word}"),
     }
 }

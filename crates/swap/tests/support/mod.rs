@@ -1,6 +1,9 @@
 //! An install of the test program in a temporary folder, and copies of it as other versions.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[cfg(windows)]
+pub mod windows;
+
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsStr;
 use std::fs;
@@ -77,19 +80,26 @@ pub fn is_crash(status: ExitStatus) -> bool {
 /// An install in a temporary folder.
 pub struct Install {
     pub root: tempfile::TempDir,
+    /// Where in it the program lies.
+    below: PathBuf,
 }
 
 impl Install {
     /// Version 1.0.0 is installed, behaving as `behaviour` says.
     pub fn new(behaviour: &str) -> Self {
-        let install = Install { root: tempfile::tempdir().expect("a folder") };
-        fs::create_dir(install.folder()).expect("a folder");
+        Install::within("bin", behaviour)
+    }
+
+    /// The same in a folder of that name, or in one of these within each other.
+    pub fn within(below: &str, behaviour: &str) -> Self {
+        let install = Install { root: tempfile::tempdir().expect("a folder"), below: below.split('/').collect() };
+        fs::create_dir_all(install.folder()).expect("a folder");
         write_version(&install.program(), "1.0.0", behaviour);
         install
     }
 
     pub fn folder(&self) -> PathBuf {
-        self.root.path().canonicalize().expect("there").join("bin")
+        self.root.path().canonicalize().expect("there").join(&self.below)
     }
 
     pub fn program(&self) -> PathBuf {

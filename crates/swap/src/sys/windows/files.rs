@@ -132,3 +132,25 @@ pub(super) fn rename_patiently(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_more_than_260_characters_is_swapped_like_any_other() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = (0..12)
+            .fold(root.path().canonicalize().expect("there"), |folder, _| folder.join("a long name of a folder"));
+        fs::create_dir_all(&folder).expect("folders");
+        let (program, new) = (folder.join("hello.exe"), folder.join(".hello.upstep.0123456789abcdef.exe"));
+        assert!(program.as_os_str().len() > 260);
+        fs::write(&program, "old").expect("written");
+        fs::write(&new, "new").expect("written");
+        let owner = inspect(&program, &folder).expect("a place");
+        put_in_place(&new, &program, None, owner).expect("swapped");
+        assert_eq!(fs::read(&program).expect("read"), b"new");
+        assert!(!new.exists());
+        assert_eq!(fs::read_dir(&folder).expect("readable").count(), 2, "the old program is aside");
+    }
+}
