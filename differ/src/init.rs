@@ -142,6 +142,7 @@ impl Written {
         if path.is_dir() {
             return Ok(());
         }
+        #[cfg_attr(windows, expect(unused_mut, reason = "there is no mode to set"))]
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

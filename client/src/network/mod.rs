@@ -5,7 +5,7 @@ mod blob;
 mod document;
 mod pace;
 mod source;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 pub(crate) use blob::Blob;

@@ -2,7 +2,7 @@
 
 use crate::support::author::{Author, PLATFORM, Server};
 use crate::support::host::{Action, Host};
-use crate::support::script::{Installed, script, script_that, upstep};
+use crate::support::script::{First, Installed, script, script_that, upstep};
 use crate::support::{ends_with, stderr, stdout};
 
 #[test]
@@ -48,7 +48,7 @@ fn a_rollback_brings_the_version_before_and_it_is_not_updated_to_the_same_again(
 fn a_release_that_fails_its_probe_is_not_swapped_in() {
     let author = Author::new("tool");
     author.publish("1.0.0", &script("1.0.0"));
-    author.publish("1.1.0", &script_that("1.1.0", "exit 3"));
+    author.publish("1.1.0", &script_that("1.1.0", First::Exit(3)));
     let host = Host::of_folder(author.store());
     let installed = Installed::new(&author, &script("1.0.0"));
     let output = installed.update(&host.url());
@@ -63,7 +63,7 @@ fn a_release_that_fails_its_probe_is_not_swapped_in() {
 fn run_updates_starts_and_passes_arguments_and_status_on() {
     let author = Author::new("tool");
     author.publish("1.0.0", &script("1.0.0"));
-    author.publish("1.1.0", &script_that("1.1.0", "[ \"$1\" = fail ] && exit 7"));
+    author.publish("1.1.0", &script_that("1.1.0", First::ExitIf("fail", 7)));
     let host = Host::of_folder(author.store());
     let installed = Installed::new(&author, &script("1.0.0"));
     let output = installed.upstep("run", &host.url()).args(["--", "one", "two words"]).output().expect("it runs");
@@ -80,7 +80,7 @@ fn run_updates_starts_and_passes_arguments_and_status_on() {
 fn run_takes_a_release_back_that_crashes() {
     let author = Author::new("tool");
     author.publish("1.0.0", &script("1.0.0"));
-    author.publish("1.1.0", &script_that("1.1.0", "[ \"$1\" = --version ] || kill -SEGV $$"));
+    author.publish("1.1.0", &script_that("1.1.0", First::Crash));
     let host = Host::of_folder(author.store());
     let installed = Installed::new(&author, &script("1.0.0"));
     let output = installed.upstep("run", &host.url()).output().expect("it runs");
@@ -180,6 +180,7 @@ fn the_doctor_names_what_is_left_of_an_old_name() {
     assert!(stdout(&output).contains(".tool.upstep"), "{}", stdout(&output));
 }
 
+#[cfg(unix)]
 #[test]
 fn whoever_updates_a_program_it_and_its_state_belong_to_its_owner() {
     use std::os::unix::fs::{MetadataExt, chown};
@@ -206,6 +207,7 @@ fn whoever_updates_a_program_it_and_its_state_belong_to_its_owner() {
 }
 
 /// Everything below a folder belongs to `owner`.
+#[cfg(unix)]
 fn assert_owner(folder: &std::path::Path, owner: u32) {
     use std::os::unix::fs::MetadataExt;
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {

@@ -1,5 +1,4 @@
 //! The client in real processes, over real sockets and with real files.
-#![cfg(unix)]
 
 mod support;
 

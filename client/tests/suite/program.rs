@@ -27,7 +27,7 @@ fn a_program_takes_itself_through_a_chain_and_goes_on_with_its_arguments() {
     let left = std::fs::read_dir(installed.folder.path()).expect("its folder").flatten();
     let mut left: Vec<String> = left.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     left.sort();
-    assert_eq!(left, [".testee.upstep", "testee"]);
+    assert_eq!(left, [".testee.upstep".to_owned(), format!("testee{}", std::env::consts::EXE_SUFFIX)]);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 use crate::{Put, Store, StoreError};
 use object_store::{ObjectStoreExt as _, PutMode, UpdateVersion};
 use serde::Deserialize;
+use std::io;
+use std::time::Duration;
 use upstep_model::{AppName, paths};
 
 /// Most bytes of a timestamp that a reader takes.
@@ -81,6 +83,7 @@ impl Store {
     pub async fn refresh_timestamp_copy(&self, app: &AppName) -> Result<Option<u64>, StoreError> {
         let _lock = self.lock(app).await?;
         let path = timestamp_path(app);
+        let mut held = 0;
         loop {
             let Some(head) = self.head(app).await? else { return Ok(None) };
             let object = object_store::path::Path::from(path.as_str());
@@ -108,6 +111,10 @@ impl Store {
                 // Look again: a commit may have come while the copy was written.
                 Ok(()) => {}
                 Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {}
+                Err(source) if held < 100 && is_held(&source) => {
+                    held += 1;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
                 Err(source) => return Err(StoreError::operation("write", &path, source)),
             }
         }
@@ -134,6 +141,13 @@ impl Store {
 
 pub(crate) fn timestamp_path(app: &AppName) -> String {
     paths::metadata(app, "timestamp.json")
+}
+
+/// Whether somebody reads the file that was to be replaced: Windows allows it to nobody meanwhile.
+fn is_held(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    cfg!(windows) && causes.filter_map(|error| error.downcast_ref()).any(denied)
 }
 
 /// The number in a commit's path.

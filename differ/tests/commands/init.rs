@@ -44,7 +44,7 @@ impl Empty {
                 if path.is_dir() {
                     folders.push(path.clone());
                 }
-                tree.push(path.strip_prefix(self.0.path()).expect("inside").to_str().expect("text").to_owned());
+                tree.push(path.strip_prefix(self.0.path()).expect("inside").to_str().expect("text").replace('\\', "/"));
             }
         }
         tree.sort();

@@ -53,7 +53,7 @@ impl Sandbox {
     /// not probed.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_differ"));
-        let is_made_up = args.iter().any(|arg| arg.contains("/hello-")) && !args.contains(&"--no-probe");
+        let is_made_up = args.iter().any(|arg| arg.contains("hello-")) && !args.contains(&"--no-probe");
         command.args(args).args(is_made_up.then_some("--no-probe"));
         command.current_dir(self.folder.path()).env_remove("UPSTEP_PROJECT");
         // What a killed command leaves goes with the sandbox.

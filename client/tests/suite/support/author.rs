@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use upstep_model::{AppName, Index, Version};
 
-/// The platform of programs that are scripts.
-pub const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+/// The platform of programs that do not say theirs.
+pub const PLATFORM: &str = if cfg!(windows) { "x86_64-pc-windows-gnu" } else { "x86_64-unknown-linux-gnu" };
 
 /// One app with its keys and a store of its own.
 pub struct Author {

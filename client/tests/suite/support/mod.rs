@@ -23,11 +23,12 @@ pub fn plain(command: &mut Command) {
 }
 
 pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    // The system's own end of a line.
+    String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n")
 }
 
 pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    String::from_utf8_lossy(&output.stderr).replace("\r\n", "\n")
 }
 
 /// The exit status, with everything that was printed if it is another than expected.

@@ -1,27 +1,69 @@
-//! Programs that do not link the library: shell scripts, kept up to date by the command.
+//! Programs that do not link the library, kept up to date by the command: shell scripts where those
+//! are programs.
 
 use super::author::Author;
+use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// A script of some 60 kB that prints its version; most of it is the same in all versions.
-pub fn script(version: &str) -> Vec<u8> {
-    script_that(version, "")
+/// What a program does before it prints its version.
+#[derive(Debug, Clone, Copy)]
+pub enum First {
+    Nothing,
+    Exit(i32),
+    /// Ends with the status if that is its first argument.
+    ExitIf(&'static str, i32),
+    /// Dies of a signal, unless it is asked for its version.
+    Crash,
 }
 
-/// One that does something else first.
-pub fn script_that(version: &str, does: &str) -> Vec<u8> {
+/// A program that prints its version; most of it is the same in all versions.
+pub fn script(version: &str) -> Vec<u8> {
+    script_that(version, First::Nothing)
+}
+
+/// One that does something else first: a script of some 60 kB.
+#[cfg(unix)]
+pub fn script_that(version: &str, first: First) -> Vec<u8> {
+    let does = match first {
+        First::Nothing => String::new(),
+        First::Exit(status) => format!("exit {status}"),
+        First::ExitIf(word, status) => format!("[ \"$1\" = {word} ] && exit {status}"),
+        First::Crash => "[ \"$1\" = --version ] || kill -SEGV $$".to_owned(),
+    };
     let mut text = format!(
         "#!/bin/sh\n{does}\necho \"version {version}\"\nfor a in \"$@\"; do echo \"argument $a\"; done\nexit 0\n"
     );
+    text.push_str(&filling());
+    text.push_str(&format!("# the end of {version}\n"));
+    text.into_bytes()
+}
+
+/// The same, where a script is no program: `examples/tool.rs`.
+#[cfg(windows)]
+pub fn script_that(version: &str, first: First) -> Vec<u8> {
+    let mut program = super::testee::example("tool");
+    program.extend_from_slice(filling().as_bytes());
+    let does = match first {
+        First::Nothing => String::new(),
+        First::Exit(status) => format!("exit {status}"),
+        First::ExitIf(word, status) => format!("exit-if {word} {status}"),
+        First::Crash => "crash".to_owned(),
+    };
+    program.extend_from_slice(format!("\n--tool--\n{version}\n{does}\n").as_bytes());
+    program
+}
+
+/// What the versions have in common.
+fn filling() -> String {
+    let mut text = String::new();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..1000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(&format!("# {state:016x} {:016x} {:016x}\n", state.rotate_left(13), state.rotate_left(39)));
     }
-    text.push_str(&format!("# the end of {version}\n"));
-    text.into_bytes()
+    text
 }
 
 /// An installed script.
@@ -35,7 +77,7 @@ pub struct Installed {
 impl Installed {
     pub fn new(author: &Author, program: &[u8]) -> Installed {
         let folder = TempDir::new().expect("a temporary folder");
-        let path = folder.path().join("tool");
+        let path = folder.path().join(format!("tool{EXE_SUFFIX}"));
         std::fs::write(&path, program).expect("installed");
         executable(&path);
         Installed { folder, program: path, root: author.root(), app: author.project.app.to_string() }
@@ -98,7 +140,11 @@ pub fn upstep(verb: &str) -> Command {
     command
 }
 
+#[cfg_attr(windows, expect(unused_variables, reason = "there every file may be run"))]
 pub fn executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    }
 }

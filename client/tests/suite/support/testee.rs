@@ -2,6 +2,7 @@
 //! another version, and whose end says how they behave.
 
 use super::author::Author;
+use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -27,20 +28,26 @@ pub fn testee(version: &str, behaviour: &str) -> Vec<u8> {
 /// The build, without what only a debugger reads: it would be most of every download.
 fn build() -> &'static Vec<u8> {
     static BUILD: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILD.get_or_init(|| {
-        let examples = Path::new(env!("CARGO_BIN_EXE_upstep")).with_file_name("examples");
-        let path = examples.join("testee");
-        let hint = "`cargo test -p upstep` builds it";
-        loaded_part(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; {hint}", path.display())))
-    })
+    BUILD.get_or_init(|| loaded_part(example("testee")))
 }
 
-/// An ELF program up to the end of its last segment, without the table of its sections.
+/// A program of `examples/`.
+pub fn example(name: &str) -> Vec<u8> {
+    let examples = Path::new(env!("CARGO_BIN_EXE_upstep")).with_file_name("examples");
+    let path = examples.join(format!("{name}{EXE_SUFFIX}"));
+    let hint = "`cargo test -p upstep` builds it";
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; {hint}", path.display()))
+}
+
+/// A 64-bit little-endian ELF program up to the end of its last segment, without the table of its
+/// sections; any other as it is.
 fn loaded_part(mut program: Vec<u8>) -> Vec<u8> {
     let number = |at: usize, length: usize| -> usize {
         program[at..at + length].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
     };
-    assert_eq!(&program[..6], b"\x7fELF\x02\x01", "the tests know 64-bit little-endian ELF");
+    if &program[..6] != b"\x7fELF\x02\x01" {
+        return program;
+    }
     let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
     let ends = (0..count).map(|at| table + at * size).map(|at| number(at + 8, 8) + number(at + 32, 8));
     let end = ends.max().expect("it has segments");
@@ -78,7 +85,7 @@ pub struct Testee {
 impl Testee {
     pub fn new(author: &Author, program: &[u8]) -> Testee {
         let folder = TempDir::new().expect("a temporary folder");
-        let path = folder.path().join("testee");
+        let path = folder.path().join(format!("testee{EXE_SUFFIX}"));
         std::fs::write(&path, program).expect("installed");
         super::script::executable(&path);
         Testee { folder, program: path, root: author.root() }
