@@ -78,7 +78,9 @@ fn an_object_in_a_folder_is_a_file_of_the_same_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path().to_str().expect("text")).expect("a store");
     let path = store.local_path("hello/blobs/0123").expect("a path");
-    assert_eq!(path, folder.path().canonicalize().expect("a path").join("hello/blobs/0123"));
+    assert!(path.ends_with("hello/blobs/0123"), "{}", path.display());
+    let root = path.ancestors().nth(3).expect("the store's folder");
+    assert_eq!(root.canonicalize().expect("there"), folder.path().canonicalize().expect("there"));
     assert_eq!(Store::memory().local_path("hello/blobs/0123"), None);
     assert!(store.free_space().is_none_or(|free| free > 0));
     assert_eq!(Store::memory().free_space(), None);

@@ -81,8 +81,7 @@ fn as_command() -> Option<Ended> {
     }
     let exe = args.next()?;
     let args: Vec<_> = args.collect();
-    let timing =
-        Timing { tick: Duration::from_millis(20), confirm_after: Duration::from_millis(300), ..Timing::default() };
+    let timing = Timing { tick: Duration::from_millis(20), confirm_after: Duration::from_secs(5), ..Timing::default() };
     let options = Options { timing, ..Options::default() };
     if let Some(file) = update {
         let session = attach(Path::new(&exe), &options);
