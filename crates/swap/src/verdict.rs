@@ -170,3 +170,24 @@ mod tests {
         assert!(matches!(judge(End::Signal(libc::SIGUSR1), RUNNING), Verdict::Undecided(_)));
     }
 }
+
+#[cfg(all(test, windows))]
+mod windows_tests {
+    use super::*;
+
+    #[test]
+    fn crashes_are_told_from_ends_by_the_user_and_by_the_system() {
+        let seen = Seen { first_call: true, ..Seen::default() };
+        let ends = |code: u32| judge(End::Code(code.cast_signed()), seen);
+        // Access violation, stack overflow, fail fast, and a panic.
+        for crash in [0xC000_0005, 0xC000_00FD, 0xC000_0409, 101] {
+            assert!(matches!(ends(crash), Verdict::Failed(_)), "{crash:#x}");
+        }
+        // Ctrl-C, log-off.
+        for outside in [0xC000_013A, 0xC000_0142] {
+            assert_eq!(ends(outside), Verdict::NotCounted, "{outside:#x}");
+        }
+        assert_eq!(ends(0), Verdict::Confirmed);
+        assert!(matches!(ends(1), Verdict::Undecided(_)), "the task manager ends a process with 1");
+    }
+}
