@@ -212,6 +212,15 @@ impl UpdateError {
         }
     }
 
+    /// What the user can do, where this install can't be updated: the command of the package
+    /// manager that owns it, or how a place that can't be written is.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            UpdateError::Place(refusal) => refusal.hint(),
+            _ => None,
+        }
+    }
+
     /// What kind of failure this is: the exit code of the command depends on it.
     pub fn kind(&self) -> FailureKind {
         match self {

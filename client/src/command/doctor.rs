@@ -7,6 +7,7 @@ use crate::environment::Environment;
 use crate::stamp::Stamp;
 use crate::{UpdateError, check, engine};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::process::ExitCode;
 use upstep_swap::Place;
@@ -32,14 +33,14 @@ struct Finding {
     problem: bool,
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'static str>,
+    hint: Option<Cow<'static, str>>,
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError> {
     let install = Install::open(&args.target)?;
     let mut answer = Answer { findings: Vec::new() };
     match engine::place(&install.session) {
-        Err(error) => answer.problem(crate::error::chain(&error), None),
+        Err(error) => answer.problem_with(crate::error::chain(&error), error.hint().map(Cow::Owned)),
         Ok(place) => {
             answer.good(format!("{} can be updated", place.program().display()));
             if args.reset_trust {
@@ -125,7 +126,7 @@ fn look_at_install(install: &Install, place: &Place, answer: &mut Answer) {
         },
     }
     match install.lock() {
-        Err(error) => answer.problem(crate::error::chain(&error), error.hint()),
+        Err(error) => answer.problem_with(crate::error::chain(&error), error.hint()),
         Ok(locked) => {
             for release in locked.quarantine() {
                 let text = format!("{} failed here and is not tried again: {}", release.version, release.reason);
@@ -159,6 +160,10 @@ impl Answer {
     }
 
     fn problem(&mut self, text: String, hint: Option<&'static str>) {
+        self.problem_with(text, hint.map(Cow::Borrowed));
+    }
+
+    fn problem_with(&mut self, text: String, hint: Option<Cow<'static, str>>) {
         self.findings.push(Finding { problem: true, text, hint });
     }
 }
@@ -167,7 +172,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
             writeln!(f, "{} {}", if finding.problem { "!" } else { "-" }, finding.text)?;
-            if let Some(hint) = finding.hint {
+            if let Some(hint) = &finding.hint {
                 writeln!(f, "  hint: {hint}")?;
             }
         }

@@ -1,6 +1,7 @@
 //! Why the command failed, with the exit code and a hint.
 
 use crate::{FailureKind, UpdateError};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Why the command failed.
@@ -44,11 +45,12 @@ impl CommandError {
     }
 
     /// What the user can do.
-    pub(super) fn hint(&self) -> Option<&'static str> {
-        match self {
-            CommandError::Needed { hint, .. } => Some(hint),
+    pub(super) fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            CommandError::Needed { hint, .. } => Some(*hint),
             CommandError::File { .. } => None,
             CommandError::Update(error) => match error {
+                UpdateError::Place(_) => return error.hint().map(Cow::Owned),
                 UpdateError::NoAddress => Some("name the server or file host with --url"),
                 UpdateError::Address { .. } => Some("--allow-http takes updates over http from other machines"),
                 UpdateError::NotPublished { .. } => Some("--channel and --platform choose another stream of releases"),
@@ -62,6 +64,7 @@ impl CommandError {
                 },
                 _ => None,
             },
-        }
+        };
+        hint.map(Cow::Borrowed)
     }
 }

@@ -7,5 +7,6 @@ mod command;
 mod download;
 mod hazards;
 mod hostile;
+mod packaged;
 mod program;
 mod start;

@@ -1,5 +1,6 @@
 //! Why something could not be done to the install.
 
+use crate::Package;
 use std::io;
 use std::path::{Path, PathBuf};
 use upstep_model::Digest;
@@ -43,16 +44,27 @@ pub enum Refusal {
         what: &'static str,
     },
     /// A package manager owns the file.
-    #[error("{} belongs to a package manager ({manager}): update it there", .path.display())]
+    #[error("{} belongs to {package}", .path.display())]
     PackageManager {
         /// The program.
         path: PathBuf,
-        /// Which one, as far as the path tells.
-        manager: &'static str,
+        /// The package, and what updates it.
+        package: Package,
     },
+    /// An AppImage that was unpacked for this start alone: what is written there goes with it.
+    #[error("{} runs from a temporary copy of its AppImage's content", .0.display())]
+    Unpacked(PathBuf),
     /// macOS runs the app from a random read-only place until it is moved.
-    #[error("{} was moved to a temporary place by macOS: move the app to another folder and start it there", .0.display())]
+    #[error("macOS runs {} from a temporary place", .0.display())]
     Translocated(PathBuf),
+    /// The program is the main part of a signed bundle, whose seal covers all of its files.
+    #[error("{} is sealed in the bundle {}, whose signature a single new file would break", .path.display(), .bundle.display())]
+    Sealed {
+        /// The program.
+        path: PathBuf,
+        /// The bundle.
+        bundle: PathBuf,
+    },
     /// A state folder, or a file in it, that others could have planted or could change.
     #[error("{} is not trusted: {reason}", .path.display())]
     Untrusted {
@@ -79,6 +91,44 @@ pub enum Refusal {
         /// What the system says.
         reason: String,
     },
+}
+
+impl Refusal {
+    /// What the user can do about it. Nothing in here asks for more rights by itself: who wants to
+    /// give them types the command.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Refusal::PackageManager { package, .. } => return Some(package.update.to_string()),
+            Refusal::ReadOnly { .. } if cfg!(windows) => {
+                "update it as administrator with `upstep update --exe PATH`, or install it in a folder of your own, \
+                 such as %LOCALAPPDATA%\\Programs"
+            }
+            Refusal::ReadOnly { folder, .. } if cfg!(target_os = "macos") && folder.starts_with("/Volumes") => {
+                "move it from the disk image to another folder, such as Applications, and start it there"
+            }
+            Refusal::ReadOnly { .. } => {
+                "update it as a user who may write there with `sudo upstep update --exe PATH`, or install it in a \
+                 folder of your own"
+            }
+            Refusal::OtherOwner { .. } => {
+                "its owner can update it, or an administrator with `sudo upstep update --exe PATH`"
+            }
+            Refusal::Privileged { .. } => "update it the way it was installed: its privileges must be given anew",
+            Refusal::Unpacked(_) => "start the AppImage itself, without --appimage-extract-and-run: that needs FUSE",
+            Refusal::Translocated(_) => "move the app to another folder, such as Applications, and start it there",
+            Refusal::Sealed { .. } => "update it the way it was installed: bundles are replaced as a whole",
+            Refusal::KeptCopy(_) => "start the installed program",
+            Refusal::Untrusted { .. } => "if you know who made it and nobody needs it, delete it",
+            Refusal::JournalTooNew { .. } => "a newer version of the program has been here: install that one again",
+            Refusal::Unknown(_) | Refusal::NotAFile(_) | Refusal::Unusable { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The reason, and what the user can do, in one line.
+    pub(crate) fn with_hint(&self) -> String {
+        self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}: {hint}"))
+    }
 }
 
 /// Why the lock of the install can't be had now.

@@ -50,7 +50,7 @@ pub enum Event {
     },
     /// There is no update in this install place.
     Refused {
-        /// Why.
+        /// Why, and what the user can do.
         reason: String,
     },
 }

@@ -1,7 +1,7 @@
 //! The install place: the program's real file, its folder, and what lies beside it.
 
-use crate::Refusal;
 use crate::sys::{self, Owner};
+use crate::{Refusal, packaged};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,24 +16,6 @@ pub struct Place {
     name: OsString,
     owner: Owner,
 }
-
-/// Folders whose files a package manager owns. Where one is not known, its files are mostly not
-/// ours to write anyway.
-const PACKAGED: [(&str, &str); 13] = [
-    ("/usr/bin", "the system's"),
-    ("/usr/sbin", "the system's"),
-    ("/usr/lib", "the system's"),
-    ("/usr/lib64", "the system's"),
-    ("/usr/libexec", "the system's"),
-    ("/usr/games", "the system's"),
-    ("/usr/share", "the system's"),
-    ("/bin", "the system's"),
-    ("/sbin", "the system's"),
-    ("/nix/store", "Nix"),
-    ("/gnu/store", "Guix"),
-    ("/snap", "snap"),
-    ("/opt/homebrew/Cellar", "Homebrew"),
-];
 
 impl Place {
     /// The place of the running program.
@@ -51,8 +33,8 @@ impl Place {
         if is_kept_name(file_name) {
             return Err(Refusal::KeptCopy(program));
         }
-        if let Some(manager) = package_manager(&program) {
-            return Err(Refusal::PackageManager { path: program, manager });
+        if let Some(package) = packaged::owner_of(&program, Path::new("/")) {
+            return Err(Refusal::PackageManager { path: program, package });
         }
         let owner = sys::inspect(&program, folder)?;
         let (folder, name) = (folder.to_owned(), without_exe(file_name).to_owned());
@@ -131,13 +113,6 @@ fn is_kept_name(name: &OsStr) -> bool {
         && bytes[..bytes.len() - 16].ends_with(b".upstep.")
 }
 
-fn package_manager(program: &Path) -> Option<&'static str> {
-    if program.components().any(|part| part.as_os_str() == "Cellar") {
-        return Some("Homebrew");
-    }
-    PACKAGED.iter().find(|(folder, _)| program.starts_with(folder)).map(|(_, manager)| *manager)
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -166,10 +141,5 @@ mod tests {
     #[test]
     fn files_of_package_managers_are_refused() {
         assert!(matches!(Place::of(Path::new("/usr/bin/env")), Err(Refusal::PackageManager { .. })));
-        assert_eq!(
-            package_manager(Path::new("/home/linuxbrew/.linuxbrew/Cellar/hello/1.0/bin/hello")),
-            Some("Homebrew")
-        );
-        assert_eq!(package_manager(Path::new("/usr/local/bin/hello")), None);
     }
 }

@@ -55,7 +55,7 @@ impl Session {
             is_plain: false,
         };
         if let Err(refusal) = &session.place {
-            session.push([Event::Refused { reason: refusal.to_string() }]);
+            session.push([Event::Refused { reason: refusal.with_hint() }]);
         }
         session
     }
@@ -124,7 +124,7 @@ impl Session {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
-        self.push([Event::Refused { reason: refusal.to_string() }]);
+        self.push([Event::Refused { reason: refusal.with_hint() }]);
         self.place = Err(refusal);
     }
 

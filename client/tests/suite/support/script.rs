@@ -76,8 +76,14 @@ pub struct Installed {
 
 impl Installed {
     pub fn new(author: &Author, program: &[u8]) -> Installed {
+        Installed::new_at(author, program, "tool")
+    }
+
+    /// At a path inside of its folder.
+    pub fn new_at(author: &Author, program: &[u8], path: &str) -> Installed {
         let folder = TempDir::new().expect("a temporary folder");
-        let path = folder.path().join(format!("tool{EXE_SUFFIX}"));
+        let path = folder.path().join(format!("{path}{EXE_SUFFIX}"));
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, program).expect("installed");
         executable(&path);
         Installed { folder, program: path, root: author.root(), app: author.project.app.to_string() }

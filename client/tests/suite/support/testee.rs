@@ -84,8 +84,14 @@ pub struct Testee {
 
 impl Testee {
     pub fn new(author: &Author, program: &[u8]) -> Testee {
+        Testee::new_at(author, program, "testee")
+    }
+
+    /// At a path inside of its folder.
+    pub fn new_at(author: &Author, program: &[u8], path: &str) -> Testee {
         let folder = TempDir::new().expect("a temporary folder");
-        let path = folder.path().join(format!("testee{EXE_SUFFIX}"));
+        let path = folder.path().join(format!("{path}{EXE_SUFFIX}"));
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, program).expect("installed");
         super::script::executable(&path);
         Testee { folder, program: path, root: author.root() }
