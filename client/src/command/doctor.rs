@@ -43,6 +43,10 @@ pub(super) fn run(args: &Args, output: &Output) -> Result<ExitCode, CommandError
         Err(error) => answer.problem_with(crate::error::chain(&error), error.hint().map(Cow::Owned)),
         Ok(place) => {
             answer.good(format!("{} can be updated", place.program().display()));
+            if let Some(mark) = place.quarantine() {
+                let text = format!("macOS holds it in quarantine since it was downloaded ({mark})");
+                answer.problem(text, Some("move it to another folder in the Finder and open it there once"));
+            }
             if args.reset_trust {
                 reset_trust(&install, &place, &mut answer)?;
             }

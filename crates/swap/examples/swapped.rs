@@ -44,6 +44,8 @@ struct Behaviour {
 }
 
 fn main() {
+    #[cfg(target_os = "linux")]
+    mount();
     if let Some(ended) = as_command() {
         ended.pass_up();
     }
@@ -68,6 +70,37 @@ fn main() {
     update(&session, &behaviour, &log);
     act(&behaviour.after, &log, Some(&session));
     log.line("end");
+}
+
+/// A file with the mark of an AppImage does what the runtime of one does, with a folder of its own
+/// for a mount: it becomes the program in there, in the same process, and passes on the reading end
+/// of a pipe (900) that keeps the mount. Number 901 is one that somebody else has passed on.
+#[cfg(target_os = "linux")]
+fn mount() {
+    use std::os::fd::IntoRawFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let own = std::env::current_exe().expect("a path");
+    let mut program = std::fs::read(&own).expect("its own file");
+    if &program[8..11] != b"AI\x02" {
+        return;
+    }
+    program[8..11].fill(0);
+    let mounts = std::env::var_os("TESTEE_MOUNTS").expect("a folder for mounts");
+    let free = |number: &usize| std::fs::create_dir(Path::new(&mounts).join(number.to_string())).is_ok();
+    let mount = Path::new(&mounts).join((0..).find(free).expect("a free number").to_string());
+    let inside = mount.join("AppRun");
+    std::fs::write(&inside, program).expect("unpacked");
+    std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let (read, write) = std::io::pipe().expect("a pipe");
+    // SAFETY: both numbers are free in this process, which has opened a handful of files.
+    unsafe {
+        libc::dup2(read.into_raw_fd(), 900);
+        libc::dup2(write.into_raw_fd(), 901);
+    }
+    let mut program = std::process::Command::new(inside);
+    program.args(std::env::args_os().skip(1)).env("APPIMAGE", own).env("APPDIR", mount);
+    panic!("{}", program.exec());
 }
 
 /// `swapped --supervise PROGRAM ARGS`: stands for the `upstep` command. `--take FILE PROGRAM ARGS`:

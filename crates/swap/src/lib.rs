@@ -7,7 +7,11 @@
 
 #![warn(missing_docs)]
 
+#[cfg(target_os = "linux")]
+mod appimage;
 mod base;
+#[cfg(all(unix, any(test, not(target_os = "linux"))))]
+mod bundle;
 mod cleanup;
 mod content;
 mod error;

@@ -74,6 +74,16 @@ impl Place {
         without_exe(file_name).as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes()).is_some_and(is_short_digest)
     }
 
+    /// macOS's mark of a download that the program still carries: it is judged at its first start,
+    /// and may be run from another place until it is moved.
+    pub fn quarantine(&self) -> Option<String> {
+        #[cfg(unix)]
+        let mark = sys::quarantine(&self.program);
+        #[cfg(not(unix))]
+        let mark = None;
+        mark
+    }
+
     /// Whom the program belongs to.
     pub(crate) fn owner(&self) -> Owner {
         self.owner

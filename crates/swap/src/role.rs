@@ -1,5 +1,5 @@
 //! Roles: what an updater tells the processes that it starts, in one environment variable
-//! (`docs/formats.md`, 'Roles'). The only file that reads the environment.
+//! (`docs/formats.md`, 'Roles'). With `appimage` the only file that decides by the environment.
 
 use crate::held::Install;
 use crate::journal::State;

@@ -6,23 +6,23 @@
 //! process as it enters that call: it alone, or all processes at once. Afterwards the old or the
 //! new program is whole, the next start settles the rest, and the one after it leaves nothing stray.
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod check;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod places;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod points;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod scene;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod strace;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
 fn main() {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     points::run();
-    #[cfg(not(unix))]
+    #[cfg(not(target_os = "linux"))]
     panic!("strace is Linux's");
 }

@@ -28,7 +28,7 @@ pub(crate) fn copy_attributes(program: &Path, to: &File, owner: Owner) -> io::Re
         // A file system without them.
         return Ok(());
     };
-    for name in names {
+    for name in names.filter(|name| !is_about_the_old_bytes(&name.to_string_lossy())) {
         let Some(value) = xattr::get(program, &name)? else { continue };
         if let Err(error) = to.set_xattr(&name, &value)
             && name.to_string_lossy().starts_with("user.")
@@ -37,4 +37,28 @@ pub(crate) fn copy_attributes(program: &Path, to: &File, owner: Owner) -> io::Re
         }
     }
     Ok(())
+}
+
+/// Attributes of macOS that say something of the bytes that were downloaded, or whom the file may
+/// be opened by, but nothing of those that take their place: the mark of a download and where it
+/// came from, and the signature of a program that is no Mach-O. A file that this process writes has
+/// no such mark, and what it holds was verified by its signed digest.
+fn is_about_the_old_bytes(name: &str) -> bool {
+    let exact = ["com.apple.quarantine", "com.apple.provenance", "com.apple.macl", "com.apple.lastuseddate#PS"];
+    exact.contains(&name) || name.starts_with("com.apple.cs.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_macos_has_noted_of_the_old_bytes_does_not_go_over() {
+        for name in ["com.apple.quarantine", "com.apple.cs.CodeSignature", "com.apple.provenance"] {
+            assert!(is_about_the_old_bytes(name), "{name}");
+        }
+        for name in ["user.upstep.test", "com.apple.FinderInfo", "com.apple.metadata:_kMDItemUserTags"] {
+            assert!(!is_about_the_old_bytes(name), "{name}");
+        }
+    }
 }

@@ -40,7 +40,7 @@ pub(super) fn copy(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
 
 /// Renames `new`, which is whole and synced, over the program, and syncs the folder.
 pub(super) fn rename_over(new: &Path, program: &Path) -> io::Result<()> {
-    platform::sync(&File::open(new)?)?;
+    platform::sync(File::open(new)?)?;
     rustix::fs::rename(new, program)?;
     // Where both were links of one inode the rename has done nothing, and left both.
     match rustix::fs::unlink(new) {
@@ -48,7 +48,7 @@ pub(super) fn rename_over(new: &Path, program: &Path) -> io::Result<()> {
         Err(error) => return Err(error.into()),
     }
     let folder = program.parent().unwrap_or_else(|| Path::new("/"));
-    File::open(folder)?.sync_all()
+    platform::sync(File::open(folder)?)
 }
 
 /// Puts `new` in the program's place; with `fresh`, `new` stays and a link or a copy of it under that

@@ -1,6 +1,7 @@
 //! The state folder, opened once without following links; every file in it is opened relative to
 //! that handle, without following links, and must be ours.
 
+use super::platform;
 use crate::{Refusal, SwapError, error::Context as _};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -120,9 +121,9 @@ impl StateFolder {
             rustix::fs::openat(&self.dir, new, flags, Mode::RUSR | Mode::WUSR).context("create", &path)?.into();
         self.owner.own(&file).context("change the owner of", &path)?;
         file.write_all(bytes).context("write", &path)?;
-        file.sync_all().context("sync", &path)?;
+        platform::sync(&file).context("sync", &path)?;
         rustix::fs::renameat(&self.dir, new, &self.dir, name).context("rename", &path)?;
-        rustix::fs::fsync(&self.dir).context("sync", &self.path)
+        platform::sync(&self.dir).context("sync", &self.path)
     }
 
     /// Creates an empty file; false if there is one already.

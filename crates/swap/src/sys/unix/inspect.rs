@@ -24,8 +24,14 @@ pub(crate) fn inspect(program: &Path, folder: &Path) -> Result<Owner, Refusal> {
     if platform::has_capabilities(program) {
         return privileged("file capabilities");
     }
+    if platform::is_unpacked(program) {
+        return Err(Refusal::Unpacked(program.to_owned()));
+    }
     if platform::is_translocated(program) {
         return Err(Refusal::Translocated(program.to_owned()));
+    }
+    if let Some(bundle) = platform::sealed_bundle(program) {
+        return Err(Refusal::Sealed { path: program.to_owned(), bundle });
     }
     let rights = Access::WRITE_OK | Access::EXEC_OK;
     if let Err(error) = rustix::fs::accessat(CWD, folder, rights, AtFlags::EACCESS) {

@@ -1,7 +1,7 @@
 //! What only Linux has, or does otherwise.
 
-use crate::Mode;
-use rustix::fd::OwnedFd;
+use crate::{Mode, appimage};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -12,9 +12,29 @@ pub(crate) fn default_mode() -> Mode {
     Mode::Attached
 }
 
-/// The file that this process runs from; an error if it has been replaced or deleted since.
+/// The file that this process runs from, or the AppImage around it; an error if it has been replaced
+/// or deleted since.
 pub(crate) fn running_file() -> io::Result<PathBuf> {
-    std::env::current_exe()
+    let running = std::env::current_exe()?;
+    match appimage::image_of(&running) {
+        Some(image) => image.canonicalize(),
+        None => Ok(running),
+    }
+}
+
+/// Whether the program runs from a temporary copy of an AppImage's content.
+pub(crate) fn is_unpacked(path: &Path) -> bool {
+    appimage::is_unpacked(path)
+}
+
+/// Whether an inherited descriptor keeps the mount of this process's AppImage: its runtime unmounts
+/// when the reading end of its pipe, which it passed on, is closed; it passes a folder on too.
+pub(crate) fn keeps_mount(fd: BorrowedFd<'_>) -> bool {
+    use rustix::fs::{FileType, OFlags};
+    let is_image = std::env::current_exe().is_ok_and(|running| appimage::image_of(&running).is_some());
+    let is_read_only = || rustix::fs::fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDONLY);
+    let kind = || rustix::fs::fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    is_image && is_read_only() && matches!(kind(), Ok(FileType::Fifo | FileType::Directory))
 }
 
 /// Whether the file has capabilities (setcap).
@@ -27,6 +47,16 @@ pub(crate) fn is_translocated(_path: &Path) -> bool {
     false
 }
 
+/// Only macOS has bundles.
+pub(crate) fn sealed_bundle(_path: &Path) -> Option<PathBuf> {
+    None
+}
+
+/// Only macOS marks what was downloaded.
+pub(crate) fn quarantine(_path: &Path) -> Option<String> {
+    None
+}
+
 /// Shares the blocks of `from` with the empty file `to` (btrfs, XFS, bcachefs).
 pub(crate) fn reflink(from: &File, _from_path: &Path, to: &File) -> io::Result<()> {
     Ok(rustix::fs::ioctl_ficlone(to, from)?)
@@ -35,9 +65,9 @@ pub(crate) fn reflink(from: &File, _from_path: &Path, to: &File) -> io::Result<(
 /// Whether the old program may come back under the inode that it had.
 pub(crate) const RESTORE_BY_LINK: bool = true;
 
-/// Syncs a file's bytes to the medium.
-pub(crate) fn sync(file: &File) -> io::Result<()> {
-    file.sync_all()
+/// Syncs a file's bytes, or a folder's entries, to the medium.
+pub(crate) fn sync(file: impl AsFd) -> io::Result<()> {
+    Ok(rustix::fs::fsync(file)?)
 }
 
 /// Whether a process is stopped; `None` if that can't be told, false if it is gone. Allocates

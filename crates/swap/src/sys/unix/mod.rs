@@ -24,7 +24,7 @@ pub(crate) use copy::{duplicate, put_in_place, sync};
 pub(crate) use folder::{Owner, StateFolder, create_private, open_kept};
 pub(crate) use inspect::inspect;
 pub(crate) use output::{at_exit, is_output_broken, sleep_until_output_breaks};
-pub(crate) use platform::{default_mode, running_file};
+pub(crate) use platform::{default_mode, quarantine, running_file};
 pub(crate) use process::{
     HandOver, become_program, exit, hand_over, is_detached, parent, pass_up, spawn_quiet, wait_for_first_process,
 };

@@ -1,6 +1,7 @@
 //! The updater's own streams: it never uses them, and holds them only as long as it may have to run
 //! the old program on them.
 
+use super::platform;
 use std::fs::OpenOptions;
 use std::os::fd::{BorrowedFd, RawFd};
 
@@ -29,9 +30,10 @@ fn close_inherited() {
     let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
     let open: Vec<RawFd> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     for fd in open.into_iter().filter(|&fd| fd > 2) {
-        // SAFETY: the descriptor is borrowed for this call alone; a closed one gives an error.
-        let flags = rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(fd) });
-        if flags.is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC)) {
+        // SAFETY: the descriptor is borrowed for these calls alone; a closed one gives an error.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+        let flags = rustix::io::fcntl_getfd(borrowed);
+        if flags.is_ok_and(|flags| !flags.contains(rustix::io::FdFlags::CLOEXEC)) && !platform::keeps_mount(borrowed) {
             // SAFETY: it was open before this program's first instruction: no object in here owns
             // it, and the program's own code, which might have adopted it, does not run any more.
             unsafe { rustix::io::close(fd) };
