@@ -35,6 +35,9 @@ pub enum Refusal {
         /// The effective user.
         user: u32,
     },
+    /// The file is locked against changes (macOS).
+    #[error("{} is locked against changes", .0.display())]
+    Locked(PathBuf),
     /// The file runs with privileges of its own.
     #[error("{} has {what}: such programs are not updated", .path.display())]
     Privileged {
@@ -113,6 +116,7 @@ impl Refusal {
             Refusal::OtherOwner { .. } => {
                 "its owner can update it, or an administrator with `sudo upstep update --exe PATH`"
             }
+            Refusal::Locked(_) => "unlock it with `chflags nouchg PATH`, or in the Finder",
             Refusal::Privileged { .. } => "update it the way it was installed: its privileges must be given anew",
             Refusal::Unpacked(_) => "start the AppImage itself, without --appimage-extract-and-run: that needs FUSE",
             Refusal::Translocated(_) => "move the app to another folder, such as Applications, and start it there",

@@ -20,6 +20,7 @@ pub fn testee(version: &str, behaviour: &str) -> Vec<u8> {
     let mut field = [0; 64];
     field[..version.len()].copy_from_slice(version.as_bytes());
     program[at + 16 + 64..at + 16 + 128].copy_from_slice(&field);
+    let mut program = signed(program);
     program.extend_from_slice(b"\n--testee--\n");
     program.extend_from_slice(behaviour.as_bytes());
     program
@@ -39,21 +40,47 @@ pub fn example(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; {hint}", path.display()))
 }
 
-/// A 64-bit little-endian ELF program up to the end of its last segment, without the table of its
-/// sections; any other as it is.
+/// macOS runs no program whose bytes are not those that were signed.
+#[cfg(target_os = "macos")]
+fn signed(program: Vec<u8>) -> Vec<u8> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("testee");
+    std::fs::write(&path, program).expect("written");
+    let status = Command::new("codesign").args(["--force", "--sign", "-"]).arg(&path).status();
+    assert!(status.expect("codesign").success(), "it is signed");
+    std::fs::read(&path).expect("signed")
+}
+
+#[cfg(not(target_os = "macos"))]
+fn signed(program: Vec<u8>) -> Vec<u8> {
+    program
+}
+
+/// A program of another system as it is.
+#[cfg(not(target_os = "linux"))]
+fn loaded_part(program: Vec<u8>) -> Vec<u8> {
+    program
+}
+
+/// An ELF program up to the end of its last segment, without the table of its sections.
+#[cfg(target_os = "linux")]
 fn loaded_part(mut program: Vec<u8>) -> Vec<u8> {
     let number = |at: usize, length: usize| -> usize {
         program[at..at + length].iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
     };
-    if &program[..6] != b"\x7fELF\x02\x01" {
-        return program;
-    }
-    let (table, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
-    let ends = (0..count).map(|at| table + at * size).map(|at| number(at + 8, 8) + number(at + 32, 8));
+    assert_eq!((&program[..4], program[5]), (&b"\x7fELF"[..], 1), "the tests know little-endian ELF");
+    // Where the table of segments stands, the size and the number of its rows; where a row has the
+    // segment's place and size; where the table of sections is named.
+    let (table, row, place, size, word, sections, names) = match program[4] {
+        2 => (0x20, 0x36, 8, 32, 8, 0x28, 0x3c),
+        _ => (0x1c, 0x2a, 4, 16, 4, 0x20, 0x30),
+    };
+    let (table, length, count) = (number(table, word), number(row, 2), number(row + 2, 2));
+    let ends = (0..count).map(|at| table + at * length).map(|at| number(at + place, word) + number(at + size, word));
     let end = ends.max().expect("it has segments");
     program.truncate(end);
-    program[0x28..0x30].fill(0);
-    program[0x3c..0x40].fill(0);
+    program[sections..sections + word].fill(0);
+    program[names..names + 4].fill(0);
     program
 }
 

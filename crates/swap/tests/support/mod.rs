@@ -49,6 +49,7 @@ fn write(path: &Path, marker: &[u8; marker::LEN], behaviour: &str) {
     let mut bytes = built().to_vec();
     let (at, _) = marker::find(&bytes).into_iter().next().expect("a marker");
     bytes[at..at + marker::LEN].copy_from_slice(marker);
+    let mut bytes = signed(bytes, path);
     bytes.extend_from_slice(b"\nTESTEE-BEHAVIOUR ");
     let fields = |text: &str| -> serde_json::Map<String, serde_json::Value> {
         serde_json::from_str(&format!("{{{text}}}")).expect("fields of JSON")
@@ -75,6 +76,24 @@ pub fn is_crash(status: ExitStatus) -> bool {
     return std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGSEGV);
     #[cfg(windows)]
     return status.code() == Some(0xC000_0005_u32.cast_signed());
+}
+
+/// macOS runs no program whose bytes are not those that were signed; `path` is where it may be
+/// written meanwhile.
+#[cfg(target_os = "macos")]
+fn signed(program: Vec<u8>, path: &Path) -> Vec<u8> {
+    fs::write(path, program).expect("written");
+    let status = Command::new("codesign").args(["--force", "--sign", "-"]).arg(path).status();
+    assert!(status.expect("codesign").success(), "it is signed");
+    let signed = fs::read(path).expect("signed");
+    // Another inode for what is written next: the kernel keeps what it knows of a signature by it.
+    fs::remove_file(path).expect("removed");
+    signed
+}
+
+#[cfg(not(target_os = "macos"))]
+fn signed(program: Vec<u8>, _path: &Path) -> Vec<u8> {
+    program
 }
 
 /// An install in a temporary folder.

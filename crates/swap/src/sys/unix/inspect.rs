@@ -24,6 +24,9 @@ pub(crate) fn inspect(program: &Path, folder: &Path) -> Result<Owner, Refusal> {
     if platform::has_capabilities(program) {
         return privileged("file capabilities");
     }
+    if platform::is_locked(&stat) {
+        return Err(Refusal::Locked(program.to_owned()));
+    }
     if platform::is_unpacked(program) {
         return Err(Refusal::Unpacked(program.to_owned()));
     }

@@ -2,6 +2,7 @@
 
 use crate::{Mode, appimage};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::Stat;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -44,6 +45,11 @@ pub(crate) fn has_capabilities(path: &Path) -> bool {
 
 /// Only macOS moves programs.
 pub(crate) fn is_translocated(_path: &Path) -> bool {
+    false
+}
+
+/// What macOS's flag does, `chattr +i` does here: it is root's alone, and found at the swap.
+pub(crate) fn is_locked(_stat: &Stat) -> bool {
     false
 }
 

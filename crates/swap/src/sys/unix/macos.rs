@@ -3,6 +3,7 @@
 
 use crate::{Mode, bundle};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::Stat;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io;
@@ -40,6 +41,18 @@ pub(crate) fn keeps_mount(_fd: BorrowedFd<'_>) -> bool {
 /// Whether macOS runs the app from a random, read-only place.
 pub(crate) fn is_translocated(path: &Path) -> bool {
     bundle::is_translocated(path)
+}
+
+/// Whether the file is locked ('Locked' in the Finder, `chflags uchg`): no rename over it succeeds.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn is_locked(stat: &Stat) -> bool {
+    stat.st_flags & (libc::UF_IMMUTABLE | libc::UF_APPEND | libc::SF_IMMUTABLE | libc::SF_APPEND) != 0
+}
+
+/// Flags of files are Apple's here.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn is_locked(_stat: &Stat) -> bool {
+    false
 }
 
 /// The signed bundle that the program is sealed in.
