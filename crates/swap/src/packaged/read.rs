@@ -21,7 +21,9 @@ impl Budget {
 
     /// The bytes of a plain file; `None` if there is none, or it is too large.
     pub(super) fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
-        let mut file = File::open(path).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))?;
+        // A pipe would be waited for as soon as it is opened.
+        path.metadata().ok().filter(Metadata::is_file)?;
+        let mut file = File::open(path).ok()?;
         let limit = MAX_FILE.min(self.bytes);
         let mut bytes = Vec::new();
         file.by_ref().take(limit).read_to_end(&mut bytes).ok()?;
@@ -41,8 +43,6 @@ impl Budget {
 
 /// The text of one file.
 pub(super) fn text(path: &Path) -> Option<String> {
-    // A device or a pipe would be waited for.
-    path.metadata().ok().filter(Metadata::is_file)?;
     String::from_utf8(Budget::new().read(path)?).ok()
 }
 
