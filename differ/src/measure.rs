@@ -30,6 +30,10 @@ pub fn apply(tool: &Path, old: &Path, patch: &Path, new: &Path) -> Option<Cost> 
 
 /// The most memory that this process ever had, in bytes: on Linux, where it is cheap to know.
 pub fn peak_memory() -> Option<u64> {
+    // Wine has such a folder too, and it is about Wine.
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
