@@ -5,7 +5,7 @@
 //! smallest are not its business.
 
 use crate::old::OldFile;
-use crate::{CodecError, Header, bidiff};
+use crate::{CodecError, Header, bidiff, exe};
 use std::io::Read;
 use upstep_model::Codec;
 
@@ -14,6 +14,8 @@ use upstep_model::Codec;
 pub(crate) enum Coding {
     /// The stream of the crates bidiff and bipatch in zstd frames.
     Bidiff,
+    /// Our own, for programs.
+    Exe,
 }
 
 /// A coded body, and what decoding it takes.
@@ -25,11 +27,12 @@ pub(crate) struct Body {
 
 impl Coding {
     #[cfg(feature = "encode")]
-    pub(crate) const ALL: [Coding; 1] = [Coding::Bidiff];
+    pub(crate) const ALL: [Coding; 2] = [Coding::Bidiff, Coding::Exe];
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Coding::Bidiff),
+            2 => Some(Coding::Exe),
             _ => None,
         }
     }
@@ -38,12 +41,14 @@ impl Coding {
     pub(crate) fn number(self) -> u8 {
         match self {
             Coding::Bidiff => 1,
+            Coding::Exe => 2,
         }
     }
 
     pub(crate) fn codec(self) -> Codec {
         match self {
             Coding::Bidiff => Codec::Bidiff,
+            Coding::Exe => Codec::Exe,
         }
     }
 
@@ -58,6 +63,7 @@ impl Coding {
     ) -> Result<Box<dyn Read + 'a>, CodecError> {
         match self {
             Coding::Bidiff => bidiff::decode(header, body, old),
+            Coding::Exe => exe::decode(header, body, old),
         }
     }
 
@@ -66,6 +72,7 @@ impl Coding {
     pub(crate) fn encode(self, old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
         match self {
             Coding::Bidiff => bidiff::encode(old, new, level).map(Some),
+            Coding::Exe => exe::encode(old, new),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Making a patch.
 
-use crate::coding::Coding;
+use crate::coding::{Body, Coding};
 use crate::{CodecError, Header, bidiff, header};
-use upstep_model::Digest;
+use upstep_model::{Codec, Digest};
 
 /// Longest file that a patch is made of or for: the suffix array has 32-bit numbers.
 pub const MAX_SIZE: u64 = i32::MAX as u64;
@@ -12,11 +12,14 @@ pub const MAX_SIZE: u64 = i32::MAX as u64;
 pub struct DiffOptions {
     /// Level of zstd, 1 to 22.
     pub level: i32,
+    /// The only codec that is tried. A codec that does not apply to the files, and one that this
+    /// code does not know, gives way to `bidiff`.
+    pub codec: Option<Codec>,
 }
 
 impl Default for DiffOptions {
     fn default() -> Self {
-        DiffOptions { level: 19 }
+        DiffOptions { level: 19, codec: None }
     }
 }
 
@@ -25,24 +28,33 @@ pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, Co
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
     check_level(options.level)?;
+    let is_wanted = |coding: &Coding| options.codec.as_ref().is_none_or(|codec| coding.codec() == *codec);
     let mut best: Option<Vec<u8>> = None;
-    for coding in Coding::ALL {
+    for coding in Coding::ALL.into_iter().filter(is_wanted) {
         let Some(body) = coding.encode(old, new, options.level)? else { continue };
-        let header = Header {
-            codec: coding.codec(),
-            from: Digest::of(old),
-            from_size: old.len() as u64,
-            to: Digest::of(new),
-            to_size: new.len() as u64,
-            memory: body.memory,
-        };
-        let mut patch = header::write(&header, coding);
-        patch.extend(body.bytes);
+        let patch = patch(old, new, coding, body);
         if best.as_ref().is_none_or(|best| patch.len() < best.len()) {
             best = Some(patch);
         }
     }
-    Ok(best.expect("bidiff applies to every pair of files"))
+    match best {
+        Some(best) => Ok(best),
+        None => Ok(patch(old, new, Coding::Bidiff, bidiff::encode(old, new, options.level)?)),
+    }
+}
+
+fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
+    let header = Header {
+        codec: coding.codec(),
+        from: Digest::of(old),
+        from_size: old.len() as u64,
+        to: Digest::of(new),
+        to_size: new.len() as u64,
+        memory: body.memory,
+    };
+    let mut patch = header::write(&header, coding);
+    patch.extend(body.bytes);
+    patch
 }
 
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.

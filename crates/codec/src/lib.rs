@@ -16,6 +16,7 @@ mod coding;
 #[cfg(feature = "encode")]
 mod diff;
 mod error;
+mod exe;
 pub mod frame;
 pub mod full;
 mod header;

@@ -135,6 +135,8 @@ pub enum Codec {
     Zstd,
     /// The stream of the crates bidiff and bipatch, in zstd frames.
     Bidiff,
+    /// Upstep's own for programs: addresses that moved are predicted.
+    Exe,
     /// One that this code does not know.
     Unknown(String),
 }
@@ -145,6 +147,7 @@ impl Codec {
         match self {
             Codec::Zstd => "zstd",
             Codec::Bidiff => "bidiff",
+            Codec::Exe => "exe",
             Codec::Unknown(name) => name,
         }
     }
@@ -155,6 +158,7 @@ impl From<String> for Codec {
         match name.as_str() {
             "zstd" => Codec::Zstd,
             "bidiff" => Codec::Bidiff,
+            "exe" => Codec::Exe,
             _ => Codec::Unknown(name),
         }
     }

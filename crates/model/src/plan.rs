@@ -36,7 +36,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 256 MB, and every codec that this code knows.
     fn default() -> Self {
-        Limits { memory: 256 << 20, codecs: vec![Codec::Zstd, Codec::Bidiff] }
+        Limits { memory: 256 << 20, codecs: vec![Codec::Zstd, Codec::Bidiff, Codec::Exe] }
     }
 }
 

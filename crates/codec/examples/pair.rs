@@ -1,0 +1,39 @@
+//! Makes and applies a patch of two files, and says what it took.
+//!
+//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe]`
+
+use std::time::{Duration, Instant};
+use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(old), Some(new)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: pair OLD NEW [CODEC]".into());
+    };
+    let options = DiffOptions { codec: arguments.next().map(Into::into), ..DiffOptions::default() };
+    let (old, new) = (std::fs::read(old)?, std::fs::read(new)?);
+    let start = Instant::now();
+    let patch = diff(&old, &new, &options)?;
+    let made = start.elapsed();
+    let header = read_header(&mut &patch[..])?;
+    let mut fastest = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let mut out = Vec::with_capacity(new.len());
+        apply(&patch[..], &old, &mut out, &ApplyLimits::default())?;
+        fastest = fastest.min(start.elapsed());
+        if out != new {
+            return Err("the patch makes another file".into());
+        }
+    }
+    let seconds = |time: Duration| time.as_secs_f64();
+    println!(
+        "{} bytes by {}, made in {:.2} s, applied in {:.3} s, declares {} KiB",
+        patch.len(),
+        header.codec,
+        seconds(made),
+        seconds(fastest),
+        header.memory >> 10
+    );
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The codec `exe`: for programs, whose addresses move.
+//!
+//! Most bytes that differ between two builds of a program are addresses of what moved because
+//! something before it grew. The patch says which pieces of the new file come from where (the
+//! matches), and from these both sides know where every address went (the map). In a match each
+//! field that holds an address is written as if its target had moved with the map; only where
+//! that is wrong it costs bytes. Everything is coded by adaptive models and a range coder.
+//!
+//! `docs/codec.md` says why, `docs/formats.md` what the bytes are. Whatever the models do is part
+//! of the format: a change of any of them is another codec.
+
+mod arm64;
+mod bit;
+mod body;
+mod class;
+mod coder;
+mod control;
+mod copy;
+mod decode;
+mod destinations;
+#[cfg(feature = "encode")]
+mod encode;
+mod field;
+mod hits;
+mod image;
+mod keys;
+mod layout;
+mod literal;
+mod map;
+mod memory;
+mod nibble;
+mod number;
+mod rank;
+mod reference;
+mod renaming;
+mod scan;
+mod targets;
+mod tier;
+mod unit;
+mod window;
+mod windows;
+mod written;
+mod x86;
+
+pub(crate) use decode::decode;
+#[cfg(feature = "encode")]
+pub(crate) use encode::encode;

@@ -1,0 +1,341 @@
+//! Bytes of the new file that a match holds: unit by unit, what differs from the old one.
+//!
+//! A unit is an instruction, a word of code or data, or a LEB128. For each a flag says whether
+//! bytes other than its references differ. After some bytes without a change one flag does
+//! for 64 bytes, and after many for up to a megabyte.
+
+use super::bit::{Bit, Mixed, bits_of, hash};
+use super::body::Shared;
+use super::class::{ARM64, CLASS, JUMP8, START};
+use super::coder::{Coder, Stream};
+use super::control::{Neighbour, neighbour};
+use super::field::{Kind, is_leb_of, word};
+use super::hits::{Hits, Manner};
+use super::reference::Reference;
+use super::renaming::Renaming;
+use super::tier::{FLAG_WIDTH, UNIT};
+use super::unit::{Substitutions, Unit, Values};
+use super::window::Window;
+
+/// After so many bytes without a change blocks are asked about.
+const CALM: u64 = 40;
+const BLOCK: usize = 64;
+
+/// After so many bytes without a change or a wrong guess runs are asked about.
+const QUIET: usize = 2048;
+const LONGEST_RUN: u32 = 20;
+
+/// A diagonal that is farther from the one before begins anew.
+const FAR: i64 = 4096;
+
+/// How many matches on each side are asked about a jump of 2 bytes, and within how many bytes
+/// of the end of a match.
+const SHORT_NEIGHBOURS: usize = 12;
+const EDGE: usize = 130;
+
+pub(crate) struct Copier {
+    pub(crate) hits: Hits,
+    flags: Mixed<{ UNIT.len() }>,
+    blocks: Mixed<1>,
+    runs: Vec<Bit>,
+    values: Values,
+    substitutions: Substitutions,
+    renaming: Renaming,
+    /// Bytes without a change, up to here.
+    since: u64,
+    /// Flags of the last units.
+    history: u64,
+    /// Where the last change or wrong guess was.
+    last_miss: usize,
+    /// Up to where it is known that no unit changes, that no guess is wrong either, and that
+    /// nothing is asked about runs.
+    clean: usize,
+    certain: usize,
+    asked: usize,
+    /// For the encoder: whether each byte of the window, references apart, differs.
+    differs: Vec<bool>,
+    /// For the encoder: where changes and wrong guesses are.
+    pub(crate) misses: Vec<usize>,
+}
+
+/// A window of a match.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    /// Where it begins in the new file.
+    pub(crate) at: usize,
+    /// Where the match begins and ends in the new file.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Copier {
+    pub(crate) fn new() -> Self {
+        Copier {
+            hits: Hits::new(),
+            flags: Mixed::new(FLAG_WIDTH, 64),
+            blocks: Mixed::new(14, 33),
+            runs: vec![Bit::EVEN; 64],
+            values: Values::new(),
+            substitutions: Substitutions::new(),
+            renaming: Renaming::new(),
+            since: 100,
+            history: 0,
+            last_miss: 0,
+            clean: 0,
+            certain: 0,
+            asked: 0,
+            differs: Vec::new(),
+            misses: Vec::new(),
+        }
+    }
+
+    /// Begins a match whose diagonal is so far from the one before.
+    pub(crate) fn begin(&mut self, distance: i64) {
+        if distance.saturating_abs() > FAR {
+            self.renaming.forget();
+        }
+        (self.clean, self.certain, self.asked) = (0, 0, 0);
+    }
+
+    /// Writes the bytes of the new file that come from `window`.
+    pub(crate) fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
+        shared.out.extend(&window.bytes);
+        short_jumps(shared, window, piece);
+        if C::ENCODES {
+            self.compare(shared, window, piece.at);
+        }
+        let length = window.bytes.len();
+        let references = &window.references;
+        let (mut at, mut next, mut written) = (0, 0, 0);
+        while at < length {
+            let here = piece.at + at;
+            self.ask_run(shared, here, piece.end);
+            self.ask_block(shared, window, piece, at);
+            if here < self.clean {
+                let end = (self.clean - piece.at).min(length);
+                while let Some(found) = references.get(next).filter(|found| found.start() < window.start + end) {
+                    let place = piece.at + found.start() - window.start;
+                    let manner = Manner { is_certain: here < self.certain, since: self.since };
+                    written = found.end() - window.start;
+                    self.reference(shared, found, place, piece, &manner);
+                    next += 1;
+                }
+                self.since += (end - at) as u64;
+                self.history = 0;
+                at = end;
+                continue;
+            }
+            if at < written {
+                at = written.min(length);
+                self.since += 1;
+                continue;
+            }
+            let start = window.start + at;
+            let behind = window.classes[at + 1..].iter().position(|class| class & START != 0);
+            let end = behind.map_or(length, |behind| at + 1 + behind);
+            while references.get(next).is_some_and(|found| found.start() < start) {
+                next += 1;
+            }
+            let found = references.get(next).filter(|found| found.start() < window.start + end);
+            let found = found.filter(|_| shared.new.address(here).is_some()).copied();
+            let unit = Unit::new(window, at, end, found.as_ref());
+            if let (Some(found), true) = (&found, unit.is_field_alone()) {
+                let manner = Manner { is_certain: false, since: self.since };
+                written = found.end() - window.start;
+                self.reference(
+                    shared,
+                    found,
+                    here,
+                    piece,
+                    &Manner { since: if self.since < 16 { self.since } else { manner.since }, ..manner },
+                );
+                next += 1;
+                self.since += found.kind.size() as u64;
+                at = written.max(at + 1).min(length);
+                continue;
+            }
+            let is_raw = self.unit(shared, &unit, window, piece, at);
+            if let Some(found) = &found {
+                next += 1;
+                written = found.end() - window.start;
+                if !is_raw {
+                    let place = piece.at + found.start() - window.start;
+                    let manner = Manner { is_certain: false, since: self.since };
+                    self.reference(shared, found, place, piece, &manner);
+                }
+            }
+            at = end.max(written.min(length));
+        }
+    }
+
+    fn reference<C: Coder>(
+        &mut self,
+        shared: &mut Shared<'_, C>,
+        found: &Reference,
+        place: usize,
+        piece: Piece,
+        manner: &Manner,
+    ) {
+        if !self.hits.code(shared, found, (place, place - piece.start), manner) {
+            self.last_miss = place;
+            if C::ENCODES {
+                self.misses.push(place);
+            }
+        }
+    }
+
+    /// Codes the flag of a unit, and if it is set, the bytes that differ. Returns whether its
+    /// reference was written along with them.
+    fn unit<C: Coder>(
+        &mut self,
+        shared: &mut Shared<'_, C>,
+        unit: &Unit<'_>,
+        _window: &Window,
+        piece: Piece,
+        at: usize,
+    ) -> bool {
+        let here = piece.at + at;
+        let opcode = unit.word_opcode();
+        let guess = self.renaming.guess(unit.classes, unit.old, shared.out.from(here), here, opcode);
+        let known = self.substitutions.find(unit, here);
+        let since = bits_of(self.since.min(255));
+        let operand = u64::from(guess.operand.0);
+        let first =
+            if unit.class >= ARM64 { u64::from(unit.word >> 22) | 1 << 40 } else { u64::from(unit.word & 0xff) };
+        let (before, behind) = (here - piece.start, (piece.end - here).saturating_sub(unit.old.len()));
+        let contexts = [
+            hash(unit.signature.into(), u64::from(unit.class) << 8 | unit.own as u64),
+            hash(first | (self.history & 7) << 16 | since << 24, operand | u64::from(unit.is_coded_field()) << 8),
+            hash(since | (before.min(31) as u64) << 8 | (behind.min(31) as u64) << 16, operand),
+            hash(known.state | known.age << 8, operand | (self.history & 3) << 16 | 7 << 32),
+            hash(guess.context, operand | known.state << 8),
+        ];
+        let contexts = UNIT.map(|k| hash(contexts[k], 5));
+        let set = since as usize * 4 + (known.state as usize & 3);
+        let differs = C::ENCODES && self.differs[at..at + unit.old.len()].contains(&true);
+        shared.coder.account(Stream::Hit);
+        let differs = self.flags.code(&mut shared.coder, contexts, set, differs);
+        shared.coder.account(Stream::Unit);
+        self.history = self.history << 1 | u64::from(differs);
+        let length = unit.old.len();
+        if differs {
+            (self.since, self.last_miss) = (0, here);
+            if C::ENCODES {
+                self.misses.push(here);
+            }
+            if unit.is_coded_field() {
+                self.values.field(shared, unit, &guess, here);
+                let address = if unit.class >= ARM64 { Some(0) } else { None };
+                self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, address);
+                return true;
+            }
+            let substitute = known.substitute.unwrap_or(unit.signature);
+            let differs = self.differs.get(at..at + length).unwrap_or_default();
+            self.values.bytes(shared, unit, &guess, substitute, &mut self.renaming, (here, differs));
+        } else {
+            self.since += length as u64;
+        }
+        if !unit.is_coded_field() {
+            self.substitutions.note(unit, shared.out.from(here), here);
+        }
+        self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, opcode);
+        false
+    }
+
+    fn ask_run<C: Coder>(&mut self, shared: &mut Shared<'_, C>, here: usize, end: usize) {
+        let quiet = here.saturating_sub(self.last_miss);
+        if here < self.certain || here < self.asked || quiet < QUIET || end - here < 1024 {
+            return;
+        }
+        if C::ENCODES && shared.misses.is_none() {
+            // The encoder learns where the misses are before it says so.
+            return;
+        }
+        let size = quiet.ilog2();
+        let length = (1usize << (size - 1).min(LONGEST_RUN)).min(end - here);
+        let has_miss = shared.misses.as_ref().is_some_and(|misses| {
+            let next = misses.partition_point(|miss| *miss < here);
+            misses.get(next).is_some_and(|miss| *miss < here + length)
+        });
+        if self.runs[size as usize & 63].code(&mut shared.coder, has_miss, 60) {
+            self.asked = here + length.min(4096);
+            self.last_miss = here;
+        } else {
+            (self.certain, self.clean) = (here + length, here + length);
+        }
+        shared.coder.account(Stream::Clean);
+    }
+
+    fn ask_block<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece, at: usize) {
+        let here = piece.at + at;
+        let left = piece.end - here;
+        if here < self.clean || self.since < CALM || left < BLOCK / 2 {
+            return;
+        }
+        let length = BLOCK.min(left).min(window.bytes.len() - at);
+        let differs = C::ENCODES && self.differs[at..at + length].contains(&true);
+        let since = bits_of(self.since);
+        let is_long = piece.end - piece.start > 1000;
+        shared.coder.account(Stream::Hit);
+        let context = hash(since | u64::from(is_long) << 6, 3);
+        if self.blocks.code(&mut shared.coder, [context], since.min(32) as usize, differs) {
+            self.since = CALM - 1;
+        } else {
+            self.clean = here + length;
+        }
+        shared.coder.account(Stream::Clean);
+    }
+
+    /// For the encoder: finds where bytes differ that belong to no reference. Of a reference only
+    /// what can't be told by its target counts.
+    fn compare<C>(&mut self, shared: &Shared<'_, C>, window: &Window, at: usize) {
+        let length = window.bytes.len();
+        let (out, wanted) = (shared.out.from(at), &shared.wanted[at..at + length]);
+        self.differs.clear();
+        self.differs.extend(out.iter().zip(wanted).map(|(out, wanted)| out != wanted));
+        for found in &window.references {
+            let start = found.start() - window.start;
+            let size = found.kind.size();
+            if shared.new.address(at + start).is_none() || start + size > length {
+                continue;
+            }
+            let (old, new) = (&window.bytes[start..start + size], &wanted[start..start + size]);
+            let cant = match found.kind {
+                kind if kind.is_leb() => !is_leb_of(size, new),
+                Kind::InPage if word(new) >> 10 & 0xfff != (word(new) >> 10 & 0xfff) & (0xfff >> found.shift) => true,
+                kind => size == 4 && (word(old) ^ word(new)) & kind.opcode() != 0,
+            };
+            self.differs[start..start + size].fill(false);
+            self.differs[start] = cant;
+        }
+    }
+}
+
+/// Jumps of 2 bytes near the ends of a match go where their targets went.
+fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
+    let length = window.bytes.len();
+    let (first, last) = (piece.start + EDGE, piece.end.saturating_sub(EDGE));
+    if piece.end - piece.start <= 2 {
+        return;
+    }
+    let mut at = 0;
+    while at < length {
+        let here = piece.at + at;
+        if here >= first && here < last {
+            // Nothing to do between the ends.
+            at = (last - piece.at).min(length);
+            continue;
+        }
+        if window.classes[at] & CLASS == JUMP8 {
+            let target = (window.start + at + 1).checked_add_signed(isize::from(window.bytes[at] as i8));
+            let new = target.map(|target| neighbour(&shared.matches, shared.current, target, SHORT_NEIGHBOURS));
+            if let Some(Neighbour::Inside(new) | Neighbour::Beside(new)) = new {
+                let distance = new as i64 - (here + 1) as i64;
+                if let (Ok(distance), Some(byte)) = (i8::try_from(distance), shared.out.tail_mut(here).first_mut()) {
+                    *byte = distance as u8;
+                }
+            }
+        }
+        at += 1;
+    }
+}

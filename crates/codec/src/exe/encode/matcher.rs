@@ -1,0 +1,339 @@
+//! Which pieces of the new file come from where: the cheapest way through all alignments that
+//! are worth a look, by rough costs of what coding them takes.
+//!
+//! Three times over: on images with all references blank; then with references as the matches
+//! found so far say, twice.
+
+use super::Files;
+use super::normal::References;
+use super::suffixes::{Suffixes, common};
+use crate::CodecError;
+use crate::exe::control::Match;
+
+const PASSES: usize = 3;
+
+/// Costs, in tenths of a literal byte.
+const LITERAL: i32 = 10;
+const DIFFERENT: i32 = 17;
+/// To go over to another alignment, at most.
+const SWITCH: i32 = 110;
+/// To go over to one near a recent one: the first, and more for each bit of the distance.
+const NEAR: i32 = 45;
+const NEAR_OTHER: i32 = 5;
+const NEAR_BIT: i32 = 4;
+/// To go over to just a recent one.
+const RECENT: i32 = 50;
+/// To end an alignment.
+const END: i32 = 24;
+
+/// Shortest piece that begins an alignment, and one on a recent diagonal.
+const SHORTEST: usize = 4;
+const SHORTEST_RECENT: usize = 3;
+
+/// An alignment with as many different bytes of late (of 4,096) is asked about others.
+const BAD: u32 = 300;
+
+/// Bytes of the needle of a search, suffixes that are looked at on each side, and an alignment
+/// this long is not asked about others for a while.
+const NEEDLE: usize = 4096;
+const REACH: usize = 3;
+const LONG: usize = 64;
+
+const DIAGONALS: usize = 16;
+
+/// An alignment without equal bytes for so long is given up.
+const PATIENCE: u32 = 96;
+
+/// Most alignments that are looked at together, and those that are kept when there are more.
+const MOST: usize = 40;
+const KEPT: usize = 24;
+
+/// The diagonal (old less new) of bytes that have none.
+const NONE: i32 = i32::MIN;
+
+/// No node.
+const START: u32 = u32::MAX;
+
+/// Where an alignment begins, and what came before.
+#[derive(Clone, Copy)]
+struct Node {
+    start: u32,
+    diagonal: i32,
+    before: u32,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    diagonal: i32,
+    cost: i32,
+    node: u32,
+    /// Equal bytes in a row, and where the last one was.
+    run: u32,
+    last: u32,
+    bad: u32,
+}
+
+pub(super) fn matches(files: &Files<'_>) -> Result<Vec<Match>, CodecError> {
+    let references = References::of(files)?;
+    let mut found: Option<Vec<Match>> = None;
+    for _ in 0..PASSES {
+        let (old, new) = references.images(files, found.as_deref());
+        found = Some(pass(&old, &new));
+    }
+    Ok(found.unwrap_or_default())
+}
+
+fn pass(old: &[u8], new: &[u8]) -> Vec<Match> {
+    let suffixes = Suffixes::new(old);
+    let mut search = Search::new(old, new, &suffixes);
+    for at in 0..new.len() {
+        search.step(at);
+    }
+    tidy(search.path(), old, new)
+}
+
+struct Search<'a> {
+    old: &'a [u8],
+    new: &'a [u8],
+    suffixes: &'a Suffixes,
+    nodes: Vec<Node>,
+    /// Nodes that were left when they were last cleared out.
+    live: usize,
+    states: Vec<State>,
+    literal: State,
+    recent: [i32; DIAGONALS],
+    /// The diagonal of the best way so far, when last looked.
+    current: i32,
+    /// No search before this position.
+    quiet: usize,
+}
+
+impl<'a> Search<'a> {
+    fn new(old: &'a [u8], new: &'a [u8], suffixes: &'a Suffixes) -> Self {
+        let nodes = vec![Node { start: 0, diagonal: NONE, before: START }];
+        let literal = State { diagonal: NONE, cost: 0, node: 0, run: 0, last: 0, bad: 0 };
+        let recent = [NONE; DIAGONALS];
+        Search { old, new, suffixes, nodes, live: 1, states: Vec::new(), literal, recent, current: NONE, quiet: 0 }
+    }
+
+    fn node(&mut self, at: usize, diagonal: i32, before: u32) -> u32 {
+        self.nodes.push(Node { start: at as u32, diagonal, before });
+        self.nodes.len() as u32 - 1
+    }
+
+    fn best(&self) -> State {
+        let mut best = self.literal;
+        for state in &self.states {
+            if state.cost < best.cost || (state.cost == best.cost && state.run > best.run) {
+                best = *state;
+            }
+        }
+        best
+    }
+
+    fn step(&mut self, at: usize) {
+        let mut best = self.best();
+        if best.cost > 1 << 28 {
+            let cost = best.cost;
+            self.states.iter_mut().for_each(|state| state.cost -= cost);
+            self.literal.cost -= cost;
+            best.cost = 0;
+        }
+        if self.literal.cost > best.cost + END {
+            self.literal.cost = best.cost + END;
+            self.literal.node = self.node(at, NONE, best.node);
+        }
+        for number in 0..self.states.len() {
+            let state = self.states[number];
+            if state.cost > best.cost + SWITCH && state.diagonal != best.diagonal && self.is_equal(at, state.diagonal) {
+                let node = self.node(at, state.diagonal, best.node);
+                let state = &mut self.states[number];
+                (state.node, state.cost, state.run) = (node, best.cost + SWITCH, 0);
+            }
+        }
+        if best.diagonal != self.current {
+            self.current = best.diagonal;
+            if best.diagonal != NONE {
+                let known = self.recent.iter().position(|diagonal| *diagonal == best.diagonal);
+                self.recent[..=known.unwrap_or(DIAGONALS - 1)].rotate_right(1);
+                self.recent[0] = best.diagonal;
+            }
+        }
+        if (best.diagonal == NONE || (best.run < 16 && best.bad > BAD)) && at >= self.quiet {
+            self.look(at, best);
+        }
+        self.consume(at, best.cost);
+        if self.nodes.len() > 2 * self.live + (1 << 16) {
+            self.clear();
+        }
+    }
+
+    fn is_equal(&self, at: usize, diagonal: i32) -> bool {
+        let old = usize::try_from(at as i64 + i64::from(diagonal)).ok().and_then(|at| self.old.get(at));
+        old == Some(&self.new[at])
+    }
+
+    fn is_open(&self, diagonal: i32) -> bool {
+        self.states.iter().any(|state| state.diagonal == diagonal)
+    }
+
+    fn open(&mut self, at: usize, diagonal: i32, cost: i32, before: u32) {
+        let node = self.node(at, diagonal, before);
+        self.states.push(State { diagonal, cost, node, run: 0, last: at as u32, bad: 0 });
+    }
+
+    /// Looks for other alignments.
+    fn look(&mut self, at: usize, best: State) {
+        let (old, new) = (self.old, self.new);
+        for diagonal in self.recent {
+            let from = usize::try_from(at as i64 + i64::from(diagonal)).ok();
+            let from = from.filter(|_| diagonal != NONE && diagonal != best.diagonal);
+            let pieces = from.and_then(|from| Some((old.get(from..from + 8)?, new.get(at..at + 8)?)));
+            let is_like = pieces.is_some_and(|(old, new)| common(old, new) >= SHORTEST_RECENT);
+            if is_like && !self.is_open(diagonal) {
+                self.open(at, diagonal, best.cost + RECENT, best.node);
+            }
+        }
+        let needle = &new[at..new.len().min(at + NEEDLE)];
+        let suffixes = self.suffixes;
+        let mut longest = 0;
+        for from in suffixes.near(old, needle, REACH) {
+            let length = common(&old[*from as usize..], needle);
+            longest = longest.max(length);
+            let diagonal = (i64::from(*from) - at as i64) as i32;
+            if length >= SHORTEST && !self.is_open(diagonal) {
+                let cost = best.cost + self.switch(diagonal);
+                self.open(at, diagonal, cost, best.node);
+            }
+        }
+        if longest > LONG {
+            self.quiet = at + 16;
+        }
+    }
+
+    /// What it costs to go over to a diagonal: less near those of late.
+    fn switch(&self, diagonal: i32) -> i32 {
+        let near = self.recent[..4].iter().enumerate().filter(|(_, recent)| **recent != NONE).map(|(place, recent)| {
+            let distance = (i64::from(diagonal) - i64::from(*recent)).unsigned_abs();
+            let bits = (u64::BITS - distance.leading_zeros()) as i32;
+            NEAR + if place > 0 { NEAR_OTHER } else { 0 } + NEAR_BIT * bits
+        });
+        near.min().unwrap_or(SWITCH).min(SWITCH)
+    }
+
+    /// Counts the byte at `at` into each way.
+    fn consume(&mut self, at: usize, best: i32) {
+        let (old, byte) = (self.old, self.new[at]);
+        let most = best + SWITCH * 3 + 600;
+        self.states.retain_mut(|state| {
+            let from = usize::try_from(at as i64 + i64::from(state.diagonal)).ok().and_then(|at| old.get(at));
+            let Some(old) = from else { return false };
+            if *old == byte {
+                state.run += 1;
+                state.last = at as u32;
+                state.bad -= state.bad >> 4;
+            } else {
+                state.cost += DIFFERENT;
+                state.run = 0;
+                state.bad += 256 - (state.bad >> 4);
+            }
+            let idle = at as u32 - state.last;
+            idle <= PATIENCE && !(idle > 0 && state.cost > most)
+        });
+        if self.states.len() > MOST {
+            self.states.sort_by_key(|state| state.cost);
+            self.states.truncate(KEPT);
+        }
+        self.literal.cost += LITERAL;
+    }
+
+    /// Drops the nodes that no way leads through.
+    fn clear(&mut self) {
+        let mut places = vec![START; self.nodes.len()];
+        let ends = self.states.iter().map(|state| state.node).chain([self.literal.node]);
+        for end in ends {
+            let mut node = end;
+            while node != START && places[node as usize] == START {
+                places[node as usize] = 0;
+                node = self.nodes[node as usize].before;
+            }
+        }
+        let mut kept = 0;
+        for number in 0..self.nodes.len() {
+            if places[number] != START {
+                places[number] = kept;
+                let mut node = self.nodes[number];
+                if node.before != START {
+                    node.before = places[node.before as usize];
+                }
+                self.nodes[kept as usize] = node;
+                kept += 1;
+            }
+        }
+        self.nodes.truncate(kept as usize);
+        self.live = kept as usize;
+        for state in self.states.iter_mut().chain([&mut self.literal]) {
+            state.node = places[state.node as usize];
+        }
+    }
+
+    /// The matches of the best way.
+    fn path(&self) -> Vec<Match> {
+        let mut matches = Vec::new();
+        let mut end = self.new.len() as u32;
+        let mut node = self.best().node;
+        while node != START {
+            let Node { start, diagonal, before } = self.nodes[node as usize];
+            if diagonal != NONE && end > start {
+                let old = (i64::from(start) + i64::from(diagonal)) as u32;
+                matches.push(Match { old, new: start, length: end - start });
+            }
+            (end, node) = (start, before);
+        }
+        matches.reverse();
+        matches
+    }
+}
+
+/// Moves the ends of matches to where they fit best, and joins what belongs together.
+fn tidy(mut matches: Vec<Match>, old: &[u8], new: &[u8]) -> Vec<Match> {
+    let mut end = 0;
+    for found in &mut matches {
+        while found.new > end && found.old > 0 && old[found.old as usize - 1] == new[found.new as usize - 1] {
+            (found.old, found.new, found.length) = (found.old - 1, found.new - 1, found.length + 1);
+        }
+        end = found.new + found.length;
+    }
+    for number in 1..matches.len() {
+        let (before, found) = (matches[number - 1], matches[number]);
+        if before.new + before.length != found.new {
+            continue;
+        }
+        // Give bytes to the later one while it explains them better.
+        let (mut score, mut best, mut moved) = (0, 0, 0);
+        for back in 1..before.length.min(found.old + 1).min(64) {
+            let byte = new[(found.new - back) as usize];
+            score += i32::from(old[(found.old - back) as usize] == byte);
+            score -= i32::from(old[before.old_end() - back as usize] == byte);
+            if score > best {
+                (best, moved) = (score, back);
+            }
+            if score < -4 {
+                break;
+            }
+        }
+        matches[number - 1].length -= moved;
+        let found = &mut matches[number];
+        (found.old, found.new, found.length) = (found.old - moved, found.new - moved, found.length + moved);
+    }
+    let mut joined: Vec<Match> = Vec::with_capacity(matches.len());
+    for found in matches {
+        match joined.last_mut() {
+            Some(last) if last.old_end() == found.old as usize && last.new_end() == found.new as usize => {
+                last.length += found.length;
+            }
+            _ => joined.push(found),
+        }
+    }
+    joined
+}

@@ -1,0 +1,102 @@
+//! The distinct addresses that references name, numbered.
+//!
+//! A bitmap over the range where nearly all of them lie, with the number of the first one of each
+//! word beside it; a sorted list for the others.
+
+use super::memory::{Budget, push};
+use crate::CodecError;
+
+pub(crate) struct Keys {
+    low: u64,
+    /// For 64 addresses each: which are named, and how many are before them.
+    words: Vec<(u64, u32)>,
+    near: usize,
+    far: Vec<u64>,
+}
+
+impl Keys {
+    /// For a file of `size` bytes that is loaded from `low` to `high`.
+    pub(crate) fn new((low, high): (u64, u64), size: usize, budget: &mut Budget) -> Result<Keys, CodecError> {
+        let span = high.saturating_sub(low).min(8 * size as u64 + (1 << 20));
+        let count = span / 64 + 1;
+        budget.take(count * size_of::<(u64, u32)>() as u64)?;
+        Ok(Keys { low, words: vec![(0, 0); count as usize], near: 0, far: Vec::new() })
+    }
+
+    #[inline(always)]
+    fn place(&self, key: u64) -> (usize, u64) {
+        let place = key.wrapping_sub(self.low);
+        (usize::try_from(place >> 6).unwrap_or(usize::MAX), 1 << (place & 63))
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&mut self, key: u64, budget: &mut Budget) -> Result<(), CodecError> {
+        let (word, bit) = self.place(key);
+        match self.words.get_mut(word) {
+            Some(word) => word.0 |= bit,
+            None if self.far.last() == Some(&key) => {}
+            None => push(&mut self.far, key, budget)?,
+        }
+        Ok(())
+    }
+
+    /// Numbers what was added; from here on nothing is.
+    pub(crate) fn seal(&mut self) {
+        let mut count = 0;
+        for word in &mut self.words {
+            word.1 = count;
+            count += word.0.count_ones();
+        }
+        self.near = count as usize;
+        self.far.sort_unstable();
+        self.far.dedup();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.near + self.far.len()
+    }
+
+    #[inline(always)]
+    pub(crate) fn find(&self, key: u64) -> Option<usize> {
+        let (word, bit) = self.place(key);
+        match self.words.get(word) {
+            Some(word) => (word.0 & bit != 0).then(|| word.1 as usize + (word.0 & (bit - 1)).count_ones() as usize),
+            None => self.far.binary_search(&key).ok().map(|at| self.near + at),
+        }
+    }
+
+    /// All of them, in the order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        let near = self.words.iter().enumerate().flat_map(|(number, (word, _))| {
+            let (mut left, low) = (*word, self.low.wrapping_add(64 * number as u64));
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                let found = (left != 0).then(|| low.wrapping_add(u64::from(bit)));
+                left &= left.wrapping_sub(1);
+                found
+            })
+        });
+        near.chain(self.far.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_near_and_far_are_numbered_in_order() {
+        let mut budget = Budget::new(u64::MAX);
+        let mut keys = Keys::new((0x1000, 0x2000), 10, &mut budget).expect("memory");
+        let all = [0x1000, 0x1001, 0x103f, 0x1040, 0x1fff, 0x40_0000_0000, u64::MAX, 5];
+        all.iter().chain(&all).for_each(|key| keys.add(*key, &mut budget).expect("memory"));
+        keys.seal();
+        assert_eq!(keys.len(), all.len());
+        let listed: Vec<u64> = keys.iter().collect();
+        for (number, key) in listed.iter().enumerate() {
+            assert_eq!(keys.find(*key), Some(number), "{key:x}");
+        }
+        assert_eq!(keys.find(0x1002), None);
+        assert_eq!(keys.find(0x50_0000_0000), None);
+    }
+}

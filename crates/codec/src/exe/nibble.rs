@@ -1,0 +1,186 @@
+//! A model of bytes, coded as two nibbles: the distributions of `N` contexts, mixed.
+//!
+//! A context has a line of cumulative chances for each of the 17 nibbles that a byte may begin
+//! with (none yet, or one of 16). Lines lie in hashed tables with a check of 10 bits, two to a
+//! bucket; the one seen less often gives way.
+
+use super::bit::hash;
+use super::coder::Coder;
+
+/// Entry 0: check and count; the others: cumulative chances of 32,768.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Line([u16; 16]);
+
+const EVEN: [u16; 16] = {
+    let mut line = [0; 16];
+    let mut at = 1;
+    while at < 16 {
+        line[at] = (at * 2048) as u16;
+        at += 1;
+    }
+    line
+};
+
+/// By how much a line moves towards what was seen, as a shift, by how often it was seen.
+const RATES: [u8; 64] = {
+    let mut rates = [5; 64];
+    let mut count = 0;
+    while count < 30 {
+        rates[count] = match count {
+            0..3 => 1,
+            3..6 => 2,
+            6..12 => 3,
+            _ => 4,
+        };
+        count += 1;
+    }
+    rates
+};
+
+/// What the chances move to when symbol s was seen.
+static STEPS: [[i16; 16]; 16] = {
+    let mut steps = [[0; 16]; 16];
+    let mut symbol = 0;
+    while symbol < 16 {
+        let mut at = symbol + 1;
+        while at < 16 {
+            steps[symbol][at] = 32_767;
+            at += 1;
+        }
+        symbol += 1;
+    }
+    steps
+};
+
+pub(crate) struct Nibbles<const N: usize> {
+    lines: Vec<Line>,
+    size: usize,
+    /// By set and by how well each context is known.
+    weights: Vec<[u16; N]>,
+    levels: usize,
+}
+
+const FLOOR: i32 = 600;
+
+impl<const N: usize> Nibbles<N> {
+    /// 2^`width` lines for each context; weights for each of `sets`.
+    pub(crate) fn new(width: u32, sets: usize) -> Self {
+        let levels = 3usize.pow(N as u32);
+        Nibbles {
+            lines: vec![Line(EVEN); N << width],
+            size: 1 << width,
+            weights: vec![[(65_535 / N) as u16; N]; sets * levels],
+            levels,
+        }
+    }
+
+    /// The line for this check in the bucket of `place`.
+    #[inline(always)]
+    fn line(&mut self, place: usize, check: u16) -> usize {
+        let count = |head: u16| head & 63;
+        let head = self.lines[place].0[0];
+        if head >> 6 == check {
+            return place;
+        }
+        let other = place ^ 1;
+        let other_head = self.lines[other].0[0];
+        if other_head >> 6 == check {
+            return other;
+        }
+        let (gone, kept, kept_head) =
+            if count(head) <= count(other_head) { (place, other, other_head) } else { (other, place, head) };
+        self.lines[kept].0[0] = kept_head - u16::from(count(kept_head) > 0);
+        self.lines[gone].0 = EVEN;
+        self.lines[gone].0[0] = check << 6;
+        gone
+    }
+
+    #[inline(always)]
+    fn nibble<C: Coder>(&mut self, coder: &mut C, places: [usize; N], set: usize, symbol: usize) -> usize {
+        let lines: [[u16; 16]; N] = std::array::from_fn(|k| self.lines[places[k]].0);
+        let counts: [u16; N] = std::array::from_fn(|k| lines[k][0] & 63);
+        let level =
+            counts.iter().fold(0, |level, count| level * 3 + usize::from(*count >= 1) + usize::from(*count >= 4));
+        let weights = &mut self.weights[set * self.levels + level];
+        let mut mixed = [0u16; 16];
+        for k in 0..N {
+            let weight = u32::from(weights[k]);
+            for (mixed, bound) in mixed.iter_mut().zip(&lines[k]) {
+                *mixed = mixed.wrapping_add(((u32::from(*bound) * weight) >> 16) as u16);
+            }
+        }
+        let mut bounds = [0u16; 17];
+        for (at, (bound, mixed)) in bounds.iter_mut().zip(&mixed).enumerate() {
+            *bound = (*mixed - (*mixed >> 9)) + 4 * at as u16;
+        }
+        bounds[0] = 0;
+        bounds[16] = 32_768;
+        let symbol = coder.symbol(symbol, &bounds);
+        if N > 1 {
+            reweigh(weights, &lines, symbol);
+        }
+        let steps = &STEPS[symbol];
+        for k in 0..N {
+            let rate = RATES[usize::from(counts[k])];
+            let mut line = lines[k];
+            for (bound, step) in line.iter_mut().zip(steps) {
+                let value = *bound as i16;
+                // (The first entry holds no chance, and is put right below.)
+                *bound = value.wrapping_add(step.wrapping_sub(value) >> rate) as u16;
+            }
+            line[0] = lines[k][0] + u16::from(counts[k] < 63);
+            self.lines[places[k]].0 = line;
+        }
+        symbol
+    }
+
+    #[inline(always)]
+    fn places(&mut self, contexts: &[u64; N], seed: u64) -> ([usize; N], [u16; N]) {
+        let hashes: [u64; N] = std::array::from_fn(|k| hash(contexts[k], k as u64 + seed));
+        let checks = hashes.map(|hash| (hash >> 50) as u16 & 1023);
+        (std::array::from_fn(|k| k * self.size + ((hashes[k] >> 8) as usize & (self.size - 1))), checks)
+    }
+
+    #[inline(never)]
+    pub(crate) fn byte<C: Coder>(&mut self, coder: &mut C, contexts: &[u64; N], set: usize, byte: u8) -> u8 {
+        let (places, checks) = self.places(contexts, 1);
+        let lines = std::array::from_fn(|k| self.line(places[k], checks[k]));
+        let high = self.nibble(coder, lines, set, usize::from(byte >> 4));
+        let lines = std::array::from_fn(|k| self.line(places[k] ^ (2 + 2 * high), checks[k] ^ (high as u16 * 61 + 37)));
+        let low = self.nibble(coder, lines, set + 1, usize::from(byte & 15));
+        (high << 4 | low) as u8
+    }
+
+    /// One of 16 symbols.
+    #[inline(always)]
+    pub(crate) fn symbol<C: Coder>(&mut self, coder: &mut C, contexts: &[u64; N], set: usize, symbol: usize) -> usize {
+        let (places, checks) = self.places(contexts, 77);
+        let lines = std::array::from_fn(|k| self.line(places[k], checks[k]));
+        self.nibble(coder, lines, set, symbol)
+    }
+}
+
+/// Contexts that gave the symbol a higher chance count more next time.
+#[inline(always)]
+fn reweigh<const N: usize>(weights: &mut [u16; N], lines: &[[u16; 16]; N], symbol: usize) {
+    let mut chances = [0u32; N];
+    let mut total = 1u32;
+    for k in 0..N {
+        let low = if symbol == 0 { 0 } else { u32::from(lines[k][symbol]) };
+        let high = if symbol == 15 { 32_768 } else { u32::from(lines[k][symbol + 1]) };
+        chances[k] = high.wrapping_sub(low).wrapping_add(8);
+        total += (chances[k] * u32::from(weights[k])) >> 16;
+    }
+    let inverse = u64::from((1u32 << 16) / total);
+    let mut rest = 65_535i32;
+    for k in 0..N - 1 {
+        let weight = i32::from(weights[k]);
+        let earned = ((u64::from((u32::from(weights[k]) * chances[k]) >> 8) * inverse) >> 8).min(65_535) as i32;
+        let moved = (weight + ((earned - weight) >> 4)).clamp(FLOOR, 65_535 - FLOOR * N as i32);
+        let moved = moved.min(rest - FLOOR * (N - 1 - k) as i32);
+        rest -= moved;
+        weights[k] = moved as u16;
+    }
+    weights[N - 1] = rest as u16;
+}

@@ -1,0 +1,191 @@
+//! Finds the references of the old file: all that its regions say they hold.
+
+mod code;
+mod exceptions;
+mod frames;
+mod jump_tables;
+mod pointers;
+mod unwind;
+mod windows;
+
+use super::field::Kind;
+use super::image::Image;
+use super::keys::Keys;
+use super::layout::{Content, Layout, Region};
+use super::memory::{Budget, push};
+use super::reference::Reference;
+use crate::CodecError;
+
+pub(crate) use code::{Checkpoints, instructions_from, reach};
+
+/// What was found.
+pub(crate) struct Scanned {
+    /// Of tables and data; those of code are found again where they are needed.
+    pub(crate) tables: Vec<Reference>,
+    pub(crate) checkpoints: Checkpoints,
+}
+
+/// All targets and bases, those of code too.
+pub(crate) struct Named {
+    pub(crate) keys: Keys,
+    /// By number of the target, how often code calls it, and how often code names it as data.
+    pub(crate) uses: Vec<[u32; 2]>,
+}
+
+/// Scans the file that `image` reads.
+pub(crate) fn scan(
+    image: &mut Image<'_>,
+    layout: &Layout,
+    budget: &mut Budget,
+) -> Result<(Scanned, Named), CodecError> {
+    let mut keys = Keys::new(layout.range(), image.size(), budget)?;
+    let code = code::scan(image, layout, &mut keys, budget)?;
+    let mut scanner = Scanner::new(image, layout, budget);
+    for region in &layout.regions {
+        scanner.region(region);
+    }
+    scanner.unwind_data();
+    scanner.exceptions();
+    scanner.found.sort_by_key(|found| found.at);
+    scanner.jump_tables(code.taken);
+    let tables = scanner.finish()?;
+    for found in &tables {
+        keys.add(found.target, budget)?;
+        if found.kind.has_moving_base() {
+            keys.add(found.base, budget)?;
+        }
+    }
+    for base in &layout.bases {
+        keys.add(*base, budget)?;
+    }
+    keys.seal();
+    budget.take(keys.len() as u64 * size_of::<[u32; 2]>() as u64)?;
+    let mut uses = vec![[0u32; 2]; keys.len()];
+    for (which, targets) in [code.calls, code.data].iter().enumerate() {
+        let low = layout.range().0;
+        for target in targets.iter().filter_map(|target| keys.find(low.wrapping_add(u64::from(*target)))) {
+            uses[target][which] += 1;
+        }
+    }
+    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
+}
+
+/// Collects references.
+struct Scanner<'a, 'f> {
+    image: &'a mut Image<'f>,
+    layout: &'a Layout,
+    budget: &'a mut Budget,
+    found: Vec<Reference>,
+    /// Addresses of the image.
+    low: u64,
+    high: u64,
+    /// Addresses of code.
+    code: Vec<(u64, u64)>,
+    /// Of `.eh_frame`: addresses of exception tables, each with its function.
+    exceptions: Vec<(u64, u64)>,
+    /// Of a function table: addresses of unwind information.
+    unwind: Vec<u64>,
+    /// What may still be looked at; no honest file comes near it.
+    steps: u64,
+    failed: Option<CodecError>,
+}
+
+impl<'a, 'f> Scanner<'a, 'f> {
+    fn new(image: &'a mut Image<'f>, layout: &'a Layout, budget: &'a mut Budget) -> Self {
+        let (low, high) = layout.range();
+        let code = layout
+            .regions
+            .iter()
+            .filter(|region| matches!(region.content, Content::X86 | Content::Arm64))
+            .filter_map(|region| Some((layout.address(region.offset)?, region.length as u64)))
+            .map(|(address, length)| (address, address.saturating_add(length)))
+            .collect();
+        let steps = 16 * image.size() as u64 + 4096;
+        let (found, exceptions, unwind) = (Vec::new(), Vec::new(), Vec::new());
+        Scanner { image, layout, budget, found, low, high, code, exceptions, unwind, steps, failed: None }
+    }
+
+    /// What was found, ascending, without those that overlap one before.
+    fn finish(mut self) -> Result<Vec<Reference>, CodecError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.image.check()?;
+        let mut end = 0;
+        self.found.retain(|found| {
+            let is_free = found.start() >= end;
+            if is_free {
+                end = found.end();
+            }
+            is_free
+        });
+        Ok(self.found)
+    }
+
+    fn region(&mut self, region: &Region) {
+        // A table that ends early is no error: what was found until there is used.
+        let _ = match region.content {
+            Content::Pointers | Content::UnwindData => self.pointers(region),
+            Content::Relocations => self.relocations(region),
+            Content::Frames32 => self.frames(region, 4),
+            Content::Frames64 => self.frames(region, 8),
+            Content::FrameIndex => self.frame_index(region),
+            Content::Functions12 => self.functions_x86(region),
+            Content::Functions8 => self.functions_arm64(region),
+            Content::Unwind => self.unwind(region),
+            Content::Symbols24 => self.symbols(region, 24),
+            Content::Symbols16 => self.symbols(region, 16),
+            Content::GoLines | Content::X86 | Content::Arm64 | Content::Exceptions | Content::Data | Content::Other => {
+                None
+            }
+        };
+    }
+
+    /// Counts a step of a loop; `None` when there were too many.
+    fn step(&mut self) -> Option<()> {
+        self.steps = self.steps.checked_sub(1)?;
+        if self.failed.is_some() { None } else { Some(()) }
+    }
+
+    fn is_code(&self, address: u64) -> bool {
+        self.code.iter().any(|(start, end)| (*start..*end).contains(&address))
+    }
+
+    fn is_image(&self, address: u64) -> bool {
+        self.low < address && address < self.high
+    }
+
+    fn put(&mut self, at: usize, kind: Kind, shift: i8, target: u64, base: u64) -> Option<()> {
+        let usage = super::field::Use::Other;
+        let found = Reference { target, base, at: at as u32, kind, shift, usage, words: 0 };
+        if let Err(error) = push(&mut self.found, found, self.budget) {
+            self.failed = Some(error);
+            return None;
+        }
+        Some(())
+    }
+
+    /// The address in a field.
+    fn read(&mut self, at: usize, kind: Kind, shift: i8, base: u64) -> Option<u64> {
+        let address = self.layout.address(at)?;
+        let mut bytes = [0; 8];
+        match kind.size() {
+            8 => bytes = self.image.bytes::<8>(at)?,
+            4 => bytes[..4].copy_from_slice(&self.image.bytes::<4>(at)?),
+            size => {
+                for (place, byte) in bytes[..size].iter_mut().enumerate() {
+                    *byte = self.image.u8(at + place)?;
+                }
+            }
+        }
+        Some(kind.read(shift, base, &bytes, address))
+    }
+
+    /// Takes a field for a reference, and returns its target.
+    fn field(&mut self, at: usize, kind: Kind, base: u64) -> Option<u64> {
+        self.step()?;
+        let target = self.read(at, kind, 0, base)?;
+        self.put(at, kind, 0, target, base)?;
+        Some(target)
+    }
+}

@@ -1,0 +1,272 @@
+//! The bytes of a unit that differ from the old ones: where they are, and what they are.
+
+use super::bit::{bits_of, hash};
+use super::body::Shared;
+use super::class::{ARM64, CLASS, DATA, JUMP8};
+use super::coder::{Coder, Stream};
+use super::field::word;
+use super::nibble::Nibbles;
+use super::reference::Reference;
+use super::renaming::{Guess, Renaming};
+use super::tier::{PLACE_WIDTH, SUBSTITUTIONS, VALUE, VALUE_WIDTH};
+use super::window::Window;
+
+/// Most bytes of a unit that may differ, beside its reference.
+const MOST: usize = 24;
+
+/// For the distance to the next byte that differs: there is none.
+const NO_MORE: usize = 15;
+
+/// An instruction, a word or a LEB128 of the old file.
+pub(crate) struct Unit<'a> {
+    pub(crate) old: &'a [u8],
+    pub(crate) classes: &'a [u8],
+    /// Class of the first byte.
+    pub(crate) class: u8,
+    /// The first 4 bytes.
+    pub(crate) word: u32,
+    /// Bytes before the reference.
+    pub(crate) own: usize,
+    /// The bytes that tell what it is: up to 4 before the reference.
+    pub(crate) signature: u32,
+    reference: Option<Reference>,
+    /// Where the reference is in the unit; an empty range at its end if there is none.
+    field: (usize, usize),
+}
+
+impl<'a> Unit<'a> {
+    pub(crate) fn new(window: &'a Window, at: usize, end: usize, found: Option<&Reference>) -> Self {
+        let old = &window.bytes[at..end];
+        let classes = &window.classes[at..end];
+        let first = word(&window.bytes[at..(at + 4).min(window.bytes.len())]);
+        let start = window.start + at;
+        let field = found.map_or((old.len(), old.len()), |found| (found.start() - start, found.end() - start));
+        let mut unit = Unit {
+            old,
+            classes,
+            class: classes[0] & CLASS,
+            word: first,
+            own: field.0.min(old.len()),
+            signature: 0,
+            reference: found.copied(),
+            field,
+        };
+        if unit.is_coded_field() {
+            let kind = unit.reference.map(|found| found.kind);
+            let opcode = kind.map_or(0, |kind| kind.opcode());
+            let is_leb = kind.is_some_and(|kind| kind.is_leb());
+            unit.own = 0;
+            unit.signature = if is_leb { kind.map_or(0, |kind| kind as u32) } else { first & opcode };
+        } else {
+            if old.len() == 2 && classes[1] & CLASS == JUMP8 {
+                unit.own = 1;
+            }
+            unit.signature = if unit.own < 4 { first & ((1u64 << (8 * unit.own)) - 1) as u32 } else { first };
+        }
+        unit
+    }
+
+    /// Whether its reference has bits that are no part of the address: then it is coded as a
+    /// whole where these differ.
+    pub(crate) fn is_coded_field(&self) -> bool {
+        self.reference.is_some_and(|found| found.kind.opcode() != 0 || found.kind.is_leb())
+    }
+
+    /// Whether it has nothing but a reference.
+    pub(crate) fn is_field_alone(&self) -> bool {
+        self.own == 0 && self.reference.is_some() && !self.is_coded_field()
+    }
+
+    /// For a word of arm64 with an address: the bits that are none.
+    pub(crate) fn word_opcode(&self) -> Option<u32> {
+        let found = self.reference.filter(|found| self.class >= ARM64 && found.kind.opcode() != 0)?;
+        Some(found.kind.opcode())
+    }
+}
+
+/// What units with the same signature became the last time.
+pub(crate) struct Substitutions {
+    entries: Vec<Substitution>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Substitution {
+    key: u32,
+    signature: u32,
+    at: u32,
+    run: u32,
+}
+
+/// What is known of a unit's signature.
+pub(crate) struct Known {
+    pub(crate) state: u64,
+    pub(crate) age: u64,
+    pub(crate) substitute: Option<u32>,
+}
+
+impl Substitutions {
+    pub(crate) fn new() -> Self {
+        Substitutions { entries: vec![Substitution::default(); 1 << SUBSTITUTIONS] }
+    }
+
+    fn slot(unit: &Unit<'_>) -> (usize, u32) {
+        let key = hash(u64::from(unit.signature) | u64::from(unit.class) << 32, unit.own as u64);
+        ((key >> (64 - SUBSTITUTIONS)) as usize, key as u32 | 1)
+    }
+
+    pub(crate) fn find(&self, unit: &Unit<'_>, at: usize) -> Known {
+        let (slot, key) = Self::slot(unit);
+        let entry = self.entries[slot];
+        if entry.key != key {
+            return Known { state: 0, age: 0, substitute: None };
+        }
+        let changed = entry.signature != unit.signature;
+        Known {
+            state: 1 + u64::from(changed) + u64::from(entry.run.min(3)) * 2,
+            age: bits_of(u64::from((at as u32).wrapping_sub(entry.at))).min(15),
+            substitute: changed.then_some(entry.signature),
+        }
+    }
+
+    pub(crate) fn note(&mut self, unit: &Unit<'_>, new: &[u8], at: usize) {
+        let (slot, key) = Self::slot(unit);
+        let signature = word(&new[..unit.own.min(4).min(new.len())]);
+        let entry = &mut self.entries[slot];
+        let again = entry.key == key && entry.signature == signature;
+        let run = if again { entry.run.saturating_add(1) } else { 0 };
+        *entry = Substitution { key, signature, at: at as u32, run };
+    }
+}
+
+/// Models of bytes that differ.
+pub(crate) struct Values {
+    places: Nibbles<3>,
+    values: Nibbles<{ VALUE.len() }>,
+}
+
+impl Values {
+    pub(crate) fn new() -> Self {
+        Values { places: Nibbles::new(PLACE_WIDTH, 2), values: Nibbles::new(VALUE_WIDTH, 128) }
+    }
+
+    /// Codes all bytes of a field, the last one first.
+    pub(crate) fn field<C: Coder>(&mut self, shared: &mut Shared<'_, C>, unit: &Unit<'_>, guess: &Guess, at: usize) {
+        let Some(found) = unit.reference else { return };
+        let is_word = unit.class >= ARM64 && found.kind.size() == 4;
+        let renamed = is_word && guess.bytes[..4] != unit.word.to_le_bytes();
+        let mut above = 0u64;
+        for place in (0..found.kind.size()).rev() {
+            let old = u64::from(unit.old.get(place).copied().unwrap_or(0));
+            let old = if is_word { u64::from(guess.bytes[place]) | u64::from(renamed) << 40 } else { old };
+            let place_bits = place as u64;
+            let contexts = [
+                old | place_bits << 8,
+                old | above << 8 | place_bits << 16 | 1 << 30,
+                above | place_bits << 8 | (found.kind as u64) << 16 | 2 << 30,
+                3 << 30 | place_bits,
+                hash(old | place_bits << 8, unit.signature.into()),
+                1 << 59,
+            ];
+            let wanted = shared.wanted(at + place);
+            let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), 0, wanted);
+            if let Some(out) = shared.out.tail_mut(at).get_mut(place) {
+                *out = byte;
+            }
+            above = u64::from(byte);
+        }
+        shared.coder.account(Stream::Value);
+    }
+
+    /// Codes which bytes differ, and what they are.
+    pub(crate) fn bytes<C: Coder>(
+        &mut self,
+        shared: &mut Shared<'_, C>,
+        unit: &Unit<'_>,
+        guess: &Guess,
+        substitute: u32,
+        renaming: &mut Renaming,
+        (at, differs): (usize, &[bool]),
+    ) {
+        let is_code = unit.class < DATA || (unit.class >= ARM64 && unit.old.len() == 4);
+        let substitute = substitute.to_le_bytes();
+        let mut places = [0usize; MOST];
+        let (mut count, mut hints, mut shape) = (0, 0u64, 0u64);
+        for place in (0..unit.old.len()).filter(|place| !(unit.field.0..unit.field.1).contains(place)).take(MOST) {
+            let old = shared.out.from(at).get(place).copied().unwrap_or(0);
+            let guessed = guess.bytes.get(place).copied().unwrap_or(old);
+            if substituted(unit, &substitute, place, old) != old || (guessed != old && is_code) {
+                hints |= 1 << count;
+            }
+            shape = shape.wrapping_mul(67).wrapping_add(u64::from(unit.classes[place] & CLASS) + 1);
+            places[count] = place;
+            count += 1;
+        }
+        let opcode = u64::from(if unit.class >= ARM64 { unit.word >> 24 } else { unit.word & 0xff });
+        let operand = u64::from(guess.operand.0);
+        let (mut next, mut is_first, mut last) = (0, true, 0u8);
+        while next < count {
+            // A unit of one byte that differs, differs there.
+            if !(is_first && count == 1) {
+                let first = u64::from(is_first);
+                let contexts = [
+                    hash(shape, (next as u64) << 8 | hints >> next << 16 | first),
+                    hash(unit.signature.into(), next as u64 | first << 8),
+                    hash(opcode | (count as u64) << 8, next as u64 | operand << 8 | (hints >> next & 7) << 16),
+                ];
+                let distance = if C::ENCODES {
+                    let found = places[next..count].iter().position(|place| differs[*place]);
+                    found.map_or(NO_MORE, |distance| distance.min(NO_MORE - 1))
+                } else {
+                    0
+                };
+                let distance = self.places.symbol(&mut shared.coder, &contexts, usize::from(is_first), distance);
+                shared.coder.account(Stream::Place);
+                if distance == NO_MORE {
+                    break;
+                }
+                next += distance;
+            }
+            is_first = false;
+            if next >= count {
+                break;
+            }
+            let place = places[next];
+            let class = unit.classes[place] & CLASS;
+            let old = shared.out.from(at).get(place).copied().unwrap_or(0);
+            let guessed = guess.bytes.get(place).copied().unwrap_or(old);
+            let substitute = substituted(unit, &substitute, place, old);
+            let is_data = (DATA..ARM64).contains(&class);
+            let before = u64::from(shared.out.from(at + place - 1).first().copied().unwrap_or(0));
+            let [class_bits, old_bits] = [class, old].map(u64::from);
+            let contexts = [
+                class_bits | u64::from(guessed) << 8 | u64::from(guessed != old) << 16,
+                class_bits | u64::from(substitute) << 8 | 1 << 20 | u64::from(substitute != old) << 21,
+                class_bits | old_bits << 8 | 2 << 24,
+                hash(before | class_bits << 8, opcode | 3 << 20),
+                if is_data {
+                    class_bits | u64::from(old.wrapping_add(renaming.other_difference())) << 8 | 1 << 50
+                } else {
+                    class_bits | 1 << 50
+                },
+                hash(old_bits | class_bits << 8, opcode | u64::from(last) << 8),
+            ];
+            let wanted = shared.wanted(at + place);
+            let set = 2 * usize::from(class);
+            let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), set, wanted);
+            last = byte.wrapping_sub(old);
+            if is_data {
+                renaming.learn_data(last);
+            }
+            if let Some(out) = shared.out.tail_mut(at).get_mut(place) {
+                *out = byte;
+            }
+            shared.coder.account(Stream::Value);
+            next += 1;
+        }
+    }
+}
+
+/// The byte at this place of the substitute.
+fn substituted(unit: &Unit<'_>, substitute: &[u8; 4], place: usize, old: u8) -> u8 {
+    if place < unit.own { substitute.get(place).copied().unwrap_or(old) } else { old }
+}

@@ -1,0 +1,163 @@
+//! A piece of the old file as it is needed to make a match of it: its bytes, what each of them
+//! is, and its references.
+
+use super::class::{ARM64, DATA, START};
+use super::image::Image;
+use super::layout::{Content, Layout};
+use super::reference::Reference;
+use super::scan::{Scanned, instructions_from, reach};
+use super::x86::{Automaton, LONGEST};
+use super::{arm64, x86};
+use crate::CodecError;
+
+/// Most bytes of a window.
+pub(crate) const WINDOW: usize = 32 << 10;
+
+/// Bytes that are looked at before and behind a window.
+const AROUND: usize = 2 * arm64::REACH + 2 * LONGEST;
+
+/// Memory that a window takes: bytes, classes, and a reference for each 4 bytes at most.
+pub(crate) const WINDOW_MEMORY: u64 = ((WINDOW + AROUND) * (4 + 2 * size_of::<Reference>() / 4)) as u64;
+
+#[derive(Default)]
+pub(crate) struct Window {
+    pub(crate) start: usize,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) classes: Vec<u8>,
+    /// Those that lie wholly inside, ascending and disjoint.
+    pub(crate) references: Vec<Reference>,
+    buffer: Vec<u8>,
+    code: Vec<Reference>,
+    /// Of [`Scanned::tables`], the first that is not before the last window.
+    cursor: usize,
+}
+
+impl Window {
+    /// Loads `length` bytes from `start` on, or less: a window that does not reach as far ends
+    /// where a unit does. Returns how many bytes it has, at least one.
+    pub(crate) fn load(
+        &mut self,
+        image: &mut Image<'_>,
+        layout: &Layout,
+        scanned: &Scanned,
+        start: usize,
+        length: usize,
+    ) -> Result<usize, CodecError> {
+        let size = length.min(WINDOW);
+        self.start = start;
+        self.bytes.resize(size, 0);
+        image.read(start, &mut self.bytes)?;
+        self.classes.clear();
+        self.classes
+            .extend((start..start + size).map(|at| (DATA + (at & 3) as u8) | if at & 3 == 0 { START } else { 0 }));
+        self.code.clear();
+        let end = start + size;
+        let range = layout.range();
+        let span = range.1.wrapping_sub(range.0);
+        for number in layout.region_from(start)..layout.regions.len() {
+            let region = layout.regions[number];
+            if region.offset >= end {
+                break;
+            }
+            let (first, last) = (region.offset.max(start), region.end().min(end));
+            match region.content {
+                Content::X86 => {
+                    let from = instructions_from(&scanned.checkpoints, number, &region, first);
+                    self.buffer.resize(last - from + LONGEST, 0);
+                    image.read(from, &mut self.buffer)?;
+                    let address = layout.address(from).unwrap_or(0);
+                    let mut automaton = Automaton::new();
+                    // The first ones only find out where in an instruction the window begins.
+                    let skipped = first - from;
+                    let mut passed = vec![0; skipped];
+                    let code = &mut self.code;
+                    let mut put = |found: Reference, _: bool| {
+                        if found.target.wrapping_sub(range.0) < span && found.start() >= first {
+                            code.push(found);
+                        }
+                    };
+                    x86::scan(&mut automaton, &self.buffer, (from, address), &mut passed, &mut put);
+                    let classes = &mut self.classes[first - start..last - start];
+                    let address = address.wrapping_add(skipped as u64);
+                    x86::scan(&mut automaton, &self.buffer[skipped..], (first, address), classes, &mut put);
+                }
+                Content::Arm64 => {
+                    for at in first..last {
+                        let place = (at - region.offset) as u8 & 3;
+                        self.classes[at - start] = (ARM64 + place) | if place == 0 { START } else { 0 };
+                    }
+                    let (from, to) = reach(&region, first, last);
+                    self.buffer.resize(to - from, 0);
+                    image.read(from, &mut self.buffer)?;
+                    arm64::scan(&self.buffer, (from, layout.address(from).unwrap_or(0)), &mut self.code);
+                    self.code.retain(|found| found.start() >= start);
+                }
+                _ => {}
+            }
+        }
+        self.merge(&scanned.tables, end);
+        if size < length { Ok(self.cut()) } else { Ok(size) }
+    }
+
+    /// Merges the references of code with those of tables; what overlaps one before is left out.
+    fn merge(&mut self, tables: &[Reference], end: usize) {
+        let before = |at: usize| tables.get(at).is_some_and(|found| found.start() < self.start);
+        if self.cursor > 0 && !before(self.cursor - 1) || self.cursor + 64 < tables.len() && before(self.cursor + 64) {
+            self.cursor = tables.partition_point(|found| found.start() < self.start);
+        }
+        while before(self.cursor) {
+            self.cursor += 1;
+        }
+        self.references.clear();
+        let mut next = self.cursor;
+        let mut free = self.start;
+        let mut put = |found: Reference| {
+            if found.start() >= free && found.end() <= end {
+                free = found.end();
+                self.references.push(found);
+            }
+        };
+        for found in &self.code {
+            while let Some(table) = tables.get(next).filter(|table| table.at < found.at) {
+                put(*table);
+                next += 1;
+            }
+            put(*found);
+        }
+        while let Some(table) = tables.get(next).filter(|table| table.start() < end) {
+            put(*table);
+            next += 1;
+        }
+        for found in self.references.iter().filter(|found| found.kind.is_leb()) {
+            // These are units of their own.
+            let (first, behind) = (found.start() - self.start, found.end() - self.start);
+            self.classes[first..behind].iter_mut().for_each(|class| *class &= !START);
+            self.classes[first] |= START;
+            if let Some(class) = self.classes.get_mut(behind) {
+                *class |= START;
+            }
+        }
+    }
+
+    /// Ends the window where a unit begins, if one does near its end. Returns its length.
+    fn cut(&mut self) -> usize {
+        let size = self.classes.len();
+        let is_inside = |references: &[Reference], at: usize| {
+            let next = references.partition_point(|found| found.start() < at);
+            next > 0 && references[next - 1].end() > at
+        };
+        let units = (size.saturating_sub(LONGEST * 4)..size).rev();
+        let end = units
+            .filter(|at| *at > 0 && self.classes[*at] & START != 0)
+            .find(|at| !is_inside(&self.references, self.start + at))
+            .unwrap_or(size);
+        self.bytes.truncate(end);
+        self.classes.truncate(end);
+        let behind = self.references.partition_point(|found| found.start() < self.start + end);
+        self.references.truncate(behind);
+        while self.references.last().is_some_and(|found| found.end() > self.start + end) {
+            self.references.pop();
+        }
+        end
+    }
+}

@@ -1,0 +1,271 @@
+//! The codec for programs: what it saves, that it gives way to the plain one, and that patches
+//! and old files that lie end in an error.
+
+mod programs;
+
+use programs::{FORMS, Form, functions, program};
+use proptest::prelude::*;
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, diff, read_header};
+use upstep_model::{Codec, Digest};
+
+const LIMITS: ApplyLimits = ApplyLimits { memory: 64 << 20 };
+
+fn exe() -> DiffOptions {
+    DiffOptions { codec: Some(Codec::Exe), ..DiffOptions::default() }
+}
+
+fn bidiff() -> DiffOptions {
+    DiffOptions { codec: Some(Codec::Bidiff), ..DiffOptions::default() }
+}
+
+/// Two programs of which the second has a function more in the middle.
+fn pair(form: Form, seed: u64, count: usize) -> (Vec<u8>, Vec<u8>) {
+    let old = functions(seed, count);
+    let mut new = old.clone();
+    new.extend(functions(seed ^ 0x55, 1));
+    new.swap_remove(count / 2);
+    new.splice(count / 3..count / 3, functions(seed ^ 0xaa, 2));
+    (program(form, &old), program(form, &new))
+}
+
+fn round_trip(old: &[u8], new: &[u8], options: &DiffOptions) -> Vec<u8> {
+    let patch = diff(old, new, options).expect("a patch");
+    let memory = read_header(&mut &patch[..]).expect("a header").memory;
+    let mut out = Vec::new();
+    apply(&patch[..], old, &mut out, &ApplyLimits { memory }).expect("its own patch");
+    assert!(out == new, "{} to {} bytes", old.len(), new.len());
+    patch
+}
+
+fn codec(patch: &[u8]) -> Codec {
+    read_header(&mut &patch[..]).expect("a header").codec
+}
+
+#[test]
+fn addresses_that_move_cost_nearly_nothing() {
+    for form in FORMS {
+        let old = functions(1, 3000);
+        let mut new = old.clone();
+        new.splice(1000..1000, functions(7, 1));
+        // What was named by its number is named by its number again.
+        for function in &mut new {
+            for name in function.names.iter_mut().filter(|name| **name >= 1000) {
+                *name += 1;
+            }
+        }
+        let (old, new) = (program(form, &old), program(form, &new));
+        let patch = round_trip(&old, &new, &DiffOptions::default());
+        let plain = round_trip(&old, &new, &bidiff());
+        assert_eq!(codec(&patch), Codec::Exe, "{form:?}");
+        assert!(patch.len() * 5 < plain.len(), "{form:?}: {} of {} bytes", patch.len(), plain.len());
+    }
+}
+
+#[test]
+fn what_is_no_program_goes_by_the_plain_codec() {
+    let (old, new) = pair(Form::ElfX86, 1, 100);
+    let (mac, _) = pair(Form::MachX86, 1, 100);
+    let (arm, _) = pair(Form::ElfArm64, 1, 100);
+    let text = b"echo hello\n".repeat(100);
+    for (old, new) in [(&old, &text), (&text, &new), (&old, &mac), (&arm, &new), (&text, &text), (&old, &Vec::new())] {
+        assert_eq!(codec(&round_trip(old, new, &exe())), Codec::Bidiff);
+    }
+    // Headers that point behind the end.
+    for length in [1, 63, 64, 100, 600, 0x1100, old.len() - 1] {
+        round_trip(&old[..length], &new[..length.min(new.len())], &DiffOptions::default());
+    }
+}
+
+#[test]
+fn a_codec_that_is_not_known_gives_way_too() {
+    let options = DiffOptions { codec: Some(Codec::Unknown("future".to_owned())), ..DiffOptions::default() };
+    assert_eq!(codec(&round_trip(b"old", b"new", &options)), Codec::Bidiff);
+}
+
+#[test]
+fn a_program_against_itself_and_backwards_has_a_patch() {
+    for form in FORMS {
+        let (old, new) = pair(form, 3, 400);
+        assert!(round_trip(&old, &old, &DiffOptions::default()).len() < 200, "{form:?}");
+        round_trip(&new, &old, &exe());
+    }
+}
+
+#[test]
+fn less_memory_than_declared_is_refused() {
+    let (old, new) = pair(Form::ElfX86, 1, 400);
+    let patch = diff(&old, &new, &exe()).expect("a patch");
+    let memory = read_header(&mut &patch[..]).expect("a header").memory;
+    assert!(memory < 16 << 20, "{memory} bytes for a program of {}", new.len());
+    let limits = ApplyLimits { memory: memory - 1 };
+    let error = apply(&patch[..], &old, &mut Vec::new(), &limits).expect_err("too little");
+    assert!(matches!(error, CodecError::Memory { .. }), "{error}");
+    // A header that declares too little is found out while decoding.
+    for declared in [0, 1 << 20, memory / 2, memory - 1] {
+        let error = run(&forged(&patch, &old, &new, declared), &old).expect_err("too little");
+        assert!(matches!(error, CodecError::Memory { .. }), "{declared}: {error}");
+    }
+}
+
+/// The body of `patch` with a header for these files.
+fn forged(patch: &[u8], old: &[u8], new: &[u8], memory: u64) -> Vec<u8> {
+    let mut body = patch;
+    read_header(&mut body).expect("a header");
+    let mut forged = patch[..6].to_vec();
+    forged.extend(Digest::of(old).as_bytes());
+    forged.extend(Digest::of(new).as_bytes());
+    for number in [old.len() as u64, new.len() as u64, memory] {
+        let mut rest = number;
+        while rest >= 0x80 {
+            forged.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        forged.push(rest as u8);
+    }
+    forged.extend(body);
+    forged
+}
+
+fn run(patch: &[u8], old: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let mut out = Vec::new();
+    apply(patch, old, &mut out, &LIMITS).map(|_| out)
+}
+
+/// The stream within the frame of a patch, and a patch with another one.
+fn stream(patch: &[u8]) -> Vec<u8> {
+    let mut body = patch;
+    read_header(&mut body).expect("a header");
+    zstd::decode_all(body).expect("a frame")
+}
+
+fn with_stream(patch: &[u8], stream: &[u8]) -> Vec<u8> {
+    let mut body = patch;
+    read_header(&mut body).expect("a header");
+    let mut changed = patch[..patch.len() - body.len()].to_vec();
+    changed.extend(zstd::bulk::compress(stream, 1).expect("a frame"));
+    changed
+}
+
+#[test]
+fn a_patch_that_is_cut_anywhere_is_an_error() {
+    let (old, new) = pair(Form::ElfX86, 5, 60);
+    let patch = diff(&old, &new, &exe()).expect("a patch");
+    assert_eq!(codec(&patch), Codec::Exe);
+    for length in 0..patch.len() {
+        assert!(matches!(run(&patch[..length], &old), Err(CodecError::Truncated { .. })), "cut to {length}");
+    }
+    let whole = stream(&patch);
+    for length in 0..whole.len() {
+        if let Ok(out) = run(&with_stream(&patch, &whole[..length]), &old) {
+            assert!(out == new, "cut to {length}");
+        }
+    }
+    assert!(run(&with_stream(&patch, &[&whole[..], b"12345"].concat()), &old).is_err());
+    assert!(run(&[&patch[..], b"more"].concat(), &old).is_err());
+}
+
+#[test]
+fn no_flipped_bit_gives_another_file() {
+    for form in FORMS {
+        let (old, new) = pair(form, 6, 40);
+        let patch = diff(&old, &new, &exe()).expect("a patch");
+        let whole = stream(&patch);
+        for at in 0..whole.len() {
+            for mask in [1, 0x80] {
+                let mut bad = whole.clone();
+                bad[at] ^= mask;
+                if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
+                    assert!(out == new, "{form:?}: byte {at} ^ {mask:#x} gave another file");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn another_old_file_ends_in_an_error() {
+    for form in FORMS {
+        let (old, new) = pair(form, 8, 200);
+        let (other, _) = pair(form, 10, 200);
+        let patch = diff(&old, &new, &exe()).expect("a patch");
+        for wrong in [new.clone(), other, vec![0; old.len()], vec![0xe8; 300], Vec::new()] {
+            assert!(run(&patch, &wrong).is_err());
+            assert!(run(&forged(&patch, &wrong, &new, LIMITS.memory), &wrong).is_err(), "{form:?}");
+        }
+    }
+}
+
+#[test]
+fn sizes_that_nothing_justifies_end_at_once() {
+    let (old, new) = pair(Form::ElfX86, 5, 60);
+    let patch = diff(&old, &new, &exe()).expect("a patch");
+    let mut long = forged(&patch, &old, &new, LIMITS.memory);
+    // The number behind the length of the old file.
+    let at = 6 + 64 + 3;
+    let length = long[at..].iter().position(|byte| *byte < 0x80).expect("an end") + 1;
+    for size in
+        [vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], vec![0xff, 0xff, 0xff, 0xff, 7], vec![0]]
+    {
+        let mut changed = long.clone();
+        changed.splice(at..at + length, size);
+        assert!(run(&changed, &old).is_err());
+    }
+    long.truncate(at);
+    assert!(run(&long, &old).is_err());
+}
+
+fn form() -> impl Strategy<Value = Form> {
+    proptest::sample::select(FORMS.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_two_programs_have_a_patch(form in form(), seed in any::<u64>(), counts in (1usize..200, 1usize..200)) {
+        let (old, new) = (program(form, &functions(seed, counts.0)), program(form, &functions(seed ^ 4, counts.1)));
+        round_trip(&old, &new, &exe());
+    }
+
+    #[test]
+    fn programs_with_damaged_headers_have_a_patch(form in form(), seed in any::<u64>(), damage in proptest::collection::vec((0usize..0x400, any::<u8>()), 1..20), tail in proptest::collection::vec((0usize..300, any::<u8>()), 0..9)) {
+        let (mut old, mut new) = pair(form, seed, 30);
+        for (at, byte) in damage {
+            old[at] = byte;
+            if byte & 1 == 0 {
+                new[at] = byte;
+            }
+        }
+        for (at, byte) in tail {
+            let at = new.len() - 1 - at;
+            new[at] = byte;
+        }
+        round_trip(&old, &new, &exe());
+    }
+
+    #[test]
+    fn any_stream_ends_in_an_error_or_the_right_file(form in form(), seed in any::<u64>(), noise in proptest::collection::vec(any::<u8>(), 0..3000)) {
+        let (old, new) = pair(form, seed, 30);
+        let patch = diff(&old, &new, &exe()).expect("a patch");
+        if let Ok(out) = run(&with_stream(&patch, &noise), &old) {
+            prop_assert!(out == new);
+        }
+    }
+
+    #[test]
+    fn damaged_streams_end_in_an_error_or_the_right_file(form in form(), seed in any::<u64>(), edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), swap in any::<bool>()) {
+        let (old, new) = pair(form, seed, 120);
+        let patch = diff(&old, &new, &exe()).expect("a patch");
+        let mut bad = stream(&patch);
+        for (at, byte) in edits {
+            let at = at.index(bad.len());
+            bad[at] = byte;
+        }
+        let bad = with_stream(&patch, &bad);
+        let file = if swap { &new } else { &old };
+        let bad = forged(&bad, file, &new, LIMITS.memory);
+        if let Ok(out) = run(&bad, file) {
+            prop_assert!(out == new);
+        }
+    }
+}
