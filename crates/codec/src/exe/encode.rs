@@ -2,6 +2,7 @@
 
 mod formats;
 mod frame;
+mod go;
 mod matcher;
 mod normal;
 mod sections;

@@ -34,15 +34,11 @@ pub(crate) enum Kind {
     Leb1,
     Leb2,
     Leb3,
-    #[allow(dead_code, reason = "the scanner of Go's tables makes them")]
     /// 4 bytes: a line number of Go; the target is a file and a line.
     Line32,
-    #[allow(dead_code, reason = "the scanner of Go's tables makes them")]
     /// 1 to 3 bytes, LEB128, zigzag: a difference of line numbers of Go.
     LineLeb1,
-    #[allow(dead_code, reason = "the scanner of Go's tables makes them")]
     LineLeb2,
-    #[allow(dead_code, reason = "the scanner of Go's tables makes them")]
     LineLeb3,
 }
 
@@ -77,7 +73,6 @@ impl Kind {
         [Kind::Leb1, Kind::Leb2, Kind::Leb3].get(size.wrapping_sub(1)).copied()
     }
 
-    #[allow(dead_code, reason = "the scanner of Go's tables needs it")]
     /// A LEB128 of `size` bytes that holds a difference of lines.
     pub(crate) fn line_leb(size: usize) -> Option<Kind> {
         [Kind::LineLeb1, Kind::LineLeb2, Kind::LineLeb3].get(size.wrapping_sub(1)).copied()

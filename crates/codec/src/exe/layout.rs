@@ -103,7 +103,6 @@ impl Region {
 pub(crate) const GO: usize = 10;
 
 /// Their places in [`Layout::go`].
-#[allow(dead_code, reason = "the scanner of Go's tables needs them")]
 #[derive(Debug, Clone, Copy)]
 #[repr(usize)]
 pub(crate) enum Go {
@@ -165,7 +164,6 @@ impl Layout {
         self.regions.partition_point(|region| region.end() <= offset)
     }
 
-    #[allow(dead_code, reason = "the scanner of Go's tables needs it")]
     pub(crate) fn go(&self, which: Go) -> u64 {
         self.go.map_or(0, |go| go[which as usize])
     }

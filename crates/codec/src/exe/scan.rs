@@ -3,6 +3,8 @@
 mod code;
 mod exceptions;
 mod frames;
+mod go_lines;
+mod go_types;
 mod jump_tables;
 mod pointers;
 mod unwind;
@@ -45,6 +47,7 @@ pub(crate) fn scan(
         scanner.region(region);
     }
     scanner.unwind_data();
+    scanner.go_types();
     scanner.exceptions();
     scanner.found.sort_by_key(|found| found.at);
     scanner.jump_tables(code.taken);
@@ -135,9 +138,8 @@ impl<'a, 'f> Scanner<'a, 'f> {
             Content::Unwind => self.unwind(region),
             Content::Symbols24 => self.symbols(region, 24),
             Content::Symbols16 => self.symbols(region, 16),
-            Content::GoLines | Content::X86 | Content::Arm64 | Content::Exceptions | Content::Data | Content::Other => {
-                None
-            }
+            Content::GoLines => self.go_lines(region),
+            Content::X86 | Content::Arm64 | Content::Exceptions | Content::Data | Content::Other => None,
         };
     }
 

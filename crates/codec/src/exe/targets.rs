@@ -56,6 +56,9 @@ impl Targets {
         let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count() as u64;
         // An address, a count, and up to two nodes of 4 counters each.
         budget.take(keys.len() as u64 * size_of::<Target>() as u64 + (used(0) + used(1)) * 40)?;
+        // A place among the lines that are known.
+        let lines = keys.iter().filter(|key| (LINES..BEFORE_LINES).contains(key)).count() as u64;
+        budget.take(lines * 32)?;
         let mut targets = Vec::with_capacity(keys.len());
         let mut cursor = 0;
         for (key, uses) in keys.iter().zip(uses) {

@@ -48,6 +48,7 @@ impl Described {
         let mut described = Described { layout, regions: Vec::new() };
         described.sections(file, bytes);
         described.frame_index();
+        super::go::Program { bytes, layout: &mut described.layout, regions: &mut described.regions }.describe();
         described.disjoint();
         Some(described)
     }
