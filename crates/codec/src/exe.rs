@@ -17,6 +17,7 @@ mod coder;
 mod control;
 mod copy;
 mod decode;
+mod derive;
 mod destinations;
 #[cfg(feature = "encode")]
 mod encode;

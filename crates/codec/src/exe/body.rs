@@ -3,10 +3,12 @@
 use super::coder::Coder;
 use super::control::Match;
 use super::copy::{Copier, Piece};
+use super::derive::Derivations;
 use super::destinations::Destinations;
 use super::image::Image;
 use super::layout::Layout;
 use super::literal::{Gap, Literals};
+use super::map::Map;
 use super::scan::Scanned;
 use super::targets::Targets;
 use super::window::Window;
@@ -22,6 +24,7 @@ pub(crate) struct Shared<'a, C> {
     pub(crate) matches: Vec<Match>,
     /// The match that is being made.
     pub(crate) current: usize,
+    pub(crate) map: Map,
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
     /// The new file; the decoder has none.
@@ -49,6 +52,7 @@ pub(crate) struct Body<'a, C> {
     window: Window,
     literals: Literals,
     copier: Copier,
+    derivations: Derivations,
     size: usize,
     /// Bytes of the old file beside a gap.
     beside: Vec<u8>,
@@ -62,7 +66,13 @@ pub(crate) struct Body<'a, C> {
 const CHUNK: usize = 16 << 10;
 
 impl<'a, C: Coder> Body<'a, C> {
-    pub(crate) fn new(shared: Shared<'a, C>, image: Image<'a>, scanned: Scanned, size: usize) -> Self {
+    pub(crate) fn new(
+        shared: Shared<'a, C>,
+        image: Image<'a>,
+        scanned: Scanned,
+        derivations: Derivations,
+        size: usize,
+    ) -> Self {
         Body {
             shared,
             image,
@@ -70,6 +80,7 @@ impl<'a, C: Coder> Body<'a, C> {
             window: Window::default(),
             literals: Literals::new(),
             copier: Copier::new(),
+            derivations,
             size,
             beside: Vec::new(),
             old_end: 0,
@@ -93,11 +104,17 @@ impl<'a, C: Coder> Body<'a, C> {
         let at = self.shared.out.len();
         let next = self.shared.matches.get(self.shared.current).copied();
         let gap_end = next.map_or(self.size, |found| found.new as usize);
+        let derived_at = self.derivations.gap_end(at, gap_end);
         match next {
-            _ if at < gap_end => self.gap(gap_end)?,
+            _ if at < gap_end && derived_at == at => {
+                self.derivations.make(&mut self.shared, &mut self.image)?;
+                self.in_gap = false;
+            }
+            _ if at < gap_end => self.gap(derived_at)?,
             Some(found) => self.copy(found)?,
             None => {}
         }
+        self.derivations.settle(&mut self.shared)?;
         self.shared.coder.check()
     }
 

@@ -23,6 +23,7 @@ pub(crate) enum Stream {
     Value,
     Hit,
     Target,
+    Derived,
 }
 
 /// Codes bits and symbols: the encoder what it is given, the decoder what it reads.

@@ -3,6 +3,7 @@
 use super::body::{Body, Shared};
 use super::coder::{Coder, Decoder, damaged};
 use super::control::{self, Match};
+use super::derive::{self, Derivations, Derived};
 use super::destinations::Destinations;
 use super::image::{IMAGE_MEMORY, Image};
 use super::layout::{self, Layout};
@@ -43,7 +44,8 @@ pub(crate) fn decode<'a>(
     let empty = Layout::default();
     let (old_layout, new_layout) = layout::code(&mut coder, &empty, &empty, (old_size, new_size))?;
     let image = Image::new(old, old_size);
-    let mut body = prepare(coder, image, (old_layout, new_layout), &[], &[], new_size, &mut budget)?;
+    let given = Given { matches: &[], derived: &[], wanted: &[], size: new_size };
+    let mut body = prepare(coder, image, (old_layout, new_layout), &given, &mut budget)?;
     if body.is_whole() {
         body.shared.coder.finish()?;
     }
@@ -55,26 +57,36 @@ pub(crate) fn decode<'a>(
 pub(crate) const FRAME_LOG: u32 = 17;
 const _: () = assert!(FRAME_LOG > MIN_LOG);
 
+/// What the encoder gives; for the decoder it is empty.
+pub(crate) struct Given<'g, 'a> {
+    pub(crate) matches: &'g [Match],
+    pub(crate) derived: &'g [Derived],
+    pub(crate) wanted: &'a [u8],
+    /// The new file's length; the decoder knows it too.
+    pub(crate) size: usize,
+}
+
 /// Everything up to the first byte of the new file.
 pub(crate) fn prepare<'a, C: Coder>(
     mut coder: C,
     mut image: Image<'a>,
     (old, new): (Layout, Layout),
-    matches: &[Match],
-    wanted: &'a [u8],
-    size: usize,
+    given: &Given<'_, 'a>,
     budget: &mut Budget,
 ) -> Result<Body<'a, C>, CodecError> {
-    let matches = control::code(&mut coder, matches, (image.size(), size), budget)?;
+    let derived = derive::code(&mut coder, given.derived, &new, budget)?;
+    let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
     budget.take(map_memory(matches.len()))?;
     let (scanned, named) = scan::scan(&mut image, &old, budget)?;
     let map = Map::new(&matches, &old, &new);
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
     let (targets, popular) = Targets::new(named.keys, &named.uses, &map, (&old, &new), pages, budget)?;
     let destinations = Destinations::new(popular);
-    let out = Written::new();
-    let shared = Shared { coder, out, old, new, matches, current: 0, targets, destinations, wanted, misses: None };
-    Ok(Body::new(shared, image, scanned, size))
+    let mut out = Written::new();
+    let derivations = Derivations::new(derived, &new, &mut out, budget)?;
+    let wanted = given.wanted;
+    let shared = Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, wanted, misses: None };
+    Ok(Body::new(shared, image, scanned, derivations, given.size))
 }
 
 struct Reader<'a> {

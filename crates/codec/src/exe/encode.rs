@@ -1,15 +1,18 @@
 //! Encoding: layouts from the files' headers, matches, and the body.
 
+mod derivable;
 mod formats;
 mod frame;
 mod go;
+mod linked;
 mod matcher;
 mod normal;
 mod sections;
 mod suffixes;
 
 use super::coder::Encoder;
-use super::decode::{FIXED, prepare};
+use super::decode::{FIXED, Given, prepare};
+use super::derive::Derived;
 use super::image::Image;
 use super::layout::{self, Layout};
 use super::memory::Budget;
@@ -20,8 +23,11 @@ use crate::old::OldFile;
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known.
 pub(crate) fn encode(old: &[u8], new: &[u8]) -> Result<Option<Body>, CodecError> {
     let Some((old_layout, new_layout)) = formats::layouts(old, new) else { return Ok(None) };
-    let files = Files { old, new, layouts: (old_layout, new_layout) };
+    let files = Files { old, new, layouts: (old_layout, new_layout), derived: Vec::new() };
     let matches = matcher::matches(&files)?;
+    let derived = derivable::regions(&files);
+    let matches = derivable::without(&matches, &derived);
+    let files = Files { derived, ..files };
     // The first time tells where the changes are, so that the second can say where none are.
     let misses = files.code(&matches, None)?.misses;
     let coded = files.code(&matches, Some(misses))?;
@@ -36,6 +42,7 @@ struct Files<'a> {
     old: &'a [u8],
     new: &'a [u8],
     layouts: (Layout, Layout),
+    derived: Vec<Derived>,
 }
 
 struct Coded {
@@ -58,7 +65,8 @@ impl Files<'_> {
         let sizes = (self.old.len(), self.new.len());
         let layouts = layout::code(&mut coder, &self.layouts.0, &self.layouts.1, sizes)?;
         let image = Files::image(&self.old);
-        let mut body = prepare(coder, image, layouts, matches, self.new, self.new.len(), &mut budget)?;
+        let given = Given { matches, derived: &self.derived, wanted: self.new, size: self.new.len() };
+        let mut body = prepare(coder, image, layouts, &given, &mut budget)?;
         body.shared.misses = misses;
         let mut is_right = true;
         let mut buffer = vec![0; 64 << 10];

@@ -44,9 +44,18 @@ pub(crate) enum Content {
     Symbols16,
     /// `.rdata` of PE: pointers, and unwind information that the function table points to.
     UnwindData,
+    /// Digests of the pages before it, of a signature of Mach-O.
+    PageDigests,
+    FindFunction,
+    /// `.reloc` of PE.
+    BaseRelocations,
+    /// Opcodes of Mach-O, in the form that Go writes.
+    Rebases,
+    /// Of Mach-O.
+    FunctionStarts,
 }
 
-const CONTENTS: [Content; 17] = [
+const CONTENTS: [Content; 22] = [
     Content::Other,
     Content::X86,
     Content::Arm64,
@@ -64,11 +73,26 @@ const CONTENTS: [Content; 17] = [
     Content::Symbols24,
     Content::Symbols16,
     Content::UnwindData,
+    Content::PageDigests,
+    Content::FindFunction,
+    Content::BaseRelocations,
+    Content::Rebases,
+    Content::FunctionStarts,
 ];
 
 impl Content {
     fn from_number(number: u64) -> Option<Content> {
         usize::try_from(number).ok().and_then(|number| CONTENTS.get(number)).copied()
+    }
+
+    /// Whether it may be made from other regions.
+    pub(crate) fn is_derivable(self) -> bool {
+        self >= Content::PageDigests || matches!(self, Content::FrameIndex | Content::Functions12 | Content::Functions8)
+    }
+
+    /// Whether two numbers more are needed for that.
+    pub(crate) fn has_parameters(self) -> bool {
+        matches!(self, Content::PageDigests | Content::Functions12 | Content::Functions8)
     }
 
     /// The class of its bytes for the model of literals, from 0 to 8.
@@ -81,7 +105,7 @@ impl Content {
             Content::Frames32 | Content::Frames64 | Content::Unwind => 5,
             Content::GoLines => 6,
             Content::Pointers | Content::UnwindData | Content::Data => 7,
-            Content::Other | Content::Relocations | Content::Symbols24 | Content::Symbols16 => 8,
+            _ => 8,
         }
     }
 }
@@ -157,6 +181,11 @@ impl Layout {
     pub(crate) fn offset(&self, address: u64) -> Option<usize> {
         let segment = self.segments.iter().find(|segment| address.wrapping_sub(segment.address) < segment.length)?;
         usize::try_from(segment.offset.wrapping_add(address.wrapping_sub(segment.address))).ok()
+    }
+
+    /// The first region with this content.
+    pub(crate) fn find(&self, content: Content) -> Option<Region> {
+        self.regions.iter().find(|region| region.content == content).copied()
     }
 
     /// The region at `offset`, or the next one behind it.

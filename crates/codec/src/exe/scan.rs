@@ -138,8 +138,9 @@ impl<'a, 'f> Scanner<'a, 'f> {
             Content::Unwind => self.unwind(region),
             Content::Symbols24 => self.symbols(region, 24),
             Content::Symbols16 => self.symbols(region, 16),
-            Content::GoLines => self.go_lines(region),
-            Content::X86 | Content::Arm64 | Content::Exceptions | Content::Data | Content::Other => None,
+            Content::GoLines if self.layout.find(Content::GoLines) == Some(*region) => self.go_lines(region),
+            // Code was scanned before.
+            _ => None,
         };
     }
 

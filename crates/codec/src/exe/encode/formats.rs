@@ -21,9 +21,9 @@ pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
 }
 
 /// A layout whose regions have names.
-struct Described {
-    layout: Layout,
-    regions: Vec<(String, Region)>,
+pub(super) struct Described {
+    pub(super) layout: Layout,
+    pub(super) regions: Vec<(String, Region)>,
 }
 
 impl Described {
@@ -48,7 +48,8 @@ impl Described {
         let mut described = Described { layout, regions: Vec::new() };
         described.sections(file, bytes);
         described.frame_index();
-        super::go::Program { bytes, layout: &mut described.layout, regions: &mut described.regions }.describe();
+        described.linked(bytes);
+        described.go(bytes);
         described.disjoint();
         Some(described)
     }
@@ -102,6 +103,24 @@ impl Described {
             // The last base is that of the symbols' names.
             self.layout.bases.insert(0, address);
         }
+    }
+
+    /// Makes a region of its own of a part of others.
+    pub(super) fn carve(&mut self, name: &str, part: Region) {
+        let mut regions = Vec::new();
+        for (name, region) in self.regions.drain(..) {
+            let before = Region { length: part.offset.saturating_sub(region.offset).min(region.length), ..region };
+            let from = region.offset.max(part.end()).min(region.end());
+            let behind = Region { offset: from, length: region.end() - from, ..region };
+            if region.end() <= part.offset || region.offset >= part.end() {
+                regions.push((name, region));
+            } else {
+                regions.extend([(name.clone(), before), (name + " again", behind)]);
+            }
+        }
+        regions.push((name.to_owned(), part));
+        regions.retain(|(_, region)| region.length > 0);
+        self.regions = regions;
     }
 
     /// Sorts the regions and drops what overlaps.

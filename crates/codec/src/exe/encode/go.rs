@@ -1,14 +1,9 @@
 //! Finds the tables of a Go program: the line table by section or by its head, and the module's
 //! description by the pointers to the line table in it.
 
-use crate::exe::layout::{Content, GO, Go, Layout, Region};
-
-/// A program and what is known of it.
-pub(super) struct Program<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) layout: &'a mut Layout,
-    pub(super) regions: &'a mut Vec<(String, Region)>,
-}
+use super::formats::Described;
+use crate::exe::derive;
+use crate::exe::layout::{Content, GO, Go, Region};
 
 /// Numbers in the head of the line table, from the 8th byte on.
 const FIELDS: usize = 8;
@@ -20,13 +15,20 @@ fn long(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
-impl Program<'_> {
-    /// Notes in the layout what was found. What looks wrong is left out: the decoder knows no
-    /// better, and a wrong address costs bytes.
-    pub(super) fn describe(&mut self) {
-        let _ = self.find();
+impl Described {
+    /// Notes what was found. What looks wrong is left out: the decoder knows no better, and a
+    /// wrong address costs bytes.
+    pub(super) fn go(&mut self, bytes: &[u8]) {
+        let _ = Program { bytes, described: self }.find();
     }
+}
 
+struct Program<'a> {
+    bytes: &'a [u8],
+    described: &'a mut Described,
+}
+
+impl Program<'_> {
     fn head(&self, table: usize, number: usize) -> Option<u64> {
         long(self.bytes, table + FIELDS + 8 * number)
     }
@@ -45,12 +47,15 @@ impl Program<'_> {
     }
 
     fn table(&self) -> Option<(usize, usize)> {
-        let named = self.regions.iter().find(|(_, region)| region.content == Content::GoLines);
+        let named = self.described.regions.iter().find(|(_, region)| region.content == Content::GoLines);
         if let Some((_, region)) = named {
             return self.is_table(region.offset).then_some((region.offset, region.end()));
         }
-        let data =
-            self.regions.iter().filter(|(_, region)| matches!(region.content, Content::Pointers | Content::UnwindData));
+        let data = self
+            .described
+            .regions
+            .iter()
+            .filter(|(_, region)| matches!(region.content, Content::Pointers | Content::UnwindData));
         data.flat_map(|(_, region)| {
             (region.offset.next_multiple_of(32)..region.end()).step_by(32).map(|at| (at, region.end()))
         })
@@ -60,7 +65,7 @@ impl Program<'_> {
     /// The module's description: pointers to the line table, to its names, and to its units.
     fn module(&self, table: usize, base: u64) -> Option<Vec<u64>> {
         let (names, units) = (base.wrapping_add(self.head(table, 3)?), base.wrapping_add(self.head(table, 4)?));
-        let mut segments = self.layout.segments.clone();
+        let mut segments = self.described.layout.segments.clone();
         segments.sort_by_key(|segment| std::cmp::Reverse(segment.address));
         for segment in segments {
             let start = (segment.offset as usize).next_multiple_of(8);
@@ -79,7 +84,7 @@ impl Program<'_> {
 
     fn find(&mut self) -> Option<()> {
         let (table, mut end) = self.table()?;
-        let base = self.layout.address(table)?;
+        let base = self.described.layout.address(table)?;
         let module = self.module(table, base)?;
         let is_inside = |address: u64| address > base && address <= base.wrapping_add((end - table) as u64);
         // From 1.26 on the functions' data and the table's end stand side by side.
@@ -90,14 +95,14 @@ impl Program<'_> {
             end = table + (module[at + 1] - base) as usize;
         }
         let types = module[37];
-        self.layout.offset(types).filter(|_| types != 0)?;
-        self.layout.offset(function_data)?;
+        self.described.layout.offset(types).filter(|_| types != 0)?;
+        self.described.layout.offset(function_data)?;
         let (types_end, contiguous) = if module[38] > types {
             (module[38], 0)
         } else {
             // From 1.27 on a length stands here.
             let least = types.wrapping_add(module[38]);
-            let next = module[39..42].iter().find(|end| **end > least && self.layout.offset(**end).is_some());
+            let next = module[39..42].iter().find(|end| **end > least && self.described.layout.offset(**end).is_some());
             (next.copied().unwrap_or(least), module[38])
         };
         let links = (41..MODULE - 2).find(|at| contiguous == 0 && self.are_links(&module, *at, types, types_end));
@@ -116,12 +121,19 @@ impl Program<'_> {
         ] {
             go[which as usize] = value;
         }
-        self.layout.go = Some(go);
+        self.described.layout.go = Some(go);
         let parts: Option<Vec<u64>> = (3..8).map(|number| Some(base.wrapping_add(self.head(table, number)?))).collect();
         let bases = parts?.into_iter().chain([function_data, base, types, module[22]]);
         // The last base is that of the symbols' names.
-        self.layout.bases.splice(0..0, bases);
-        self.cut(table, end);
+        self.described.layout.bases.splice(0..0, bases);
+        let lines = Region { content: Content::GoLines, offset: table, length: end - table };
+        self.described.regions.retain(|(_, region)| region.content != Content::GoLines);
+        self.described.carve("go lines", lines);
+        let length = self.bytes.get(table..end).and_then(derive::find_function_length);
+        if let (Some(offset), Some(length)) = (self.described.layout.offset(module[19]), length)
+            && offset + length <= self.bytes.len() {
+                self.described.carve("go find", Region { content: Content::FindFunction, offset, length });
+            }
         Some(())
     }
 
@@ -130,30 +142,9 @@ impl Program<'_> {
         if module[at + 2] != count || !(2..1 << 24).contains(&count) || links <= types {
             return false;
         }
-        let Some(start) = self.layout.offset(links) else { return false };
+        let Some(start) = self.described.layout.offset(links) else { return false };
         let most = types_end.saturating_sub(types).max(1 << 28);
         let bytes = self.bytes.get(start..start + 4 * count as usize);
         bytes.is_some_and(|bytes| bytes.chunks_exact(4).all(|link| u64::from(crate::exe::field::word(link)) < most))
-    }
-
-    /// Takes the table out of the region around it.
-    fn cut(&mut self, start: usize, end: usize) {
-        let mut regions = Vec::new();
-        for (name, region) in self.regions.drain(..) {
-            if region.content == Content::GoLines || (region.offset >= start && region.end() <= end) {
-                continue;
-            }
-            let before = Region { length: start.saturating_sub(region.offset).min(region.length), ..region };
-            let from = region.offset.max(end);
-            let behind = Region { offset: from, length: region.end().saturating_sub(from), ..region };
-            if region.end() <= start || region.offset >= end {
-                regions.push((name, region));
-            } else {
-                regions.extend([(name.clone(), before), (name + "'", behind)]);
-            }
-        }
-        regions.push(("go lines".to_owned(), Region { content: Content::GoLines, offset: start, length: end - start }));
-        regions.retain(|(_, region)| region.length > 0);
-        *self.regions = regions;
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn content(section: &Section<'_>) -> Content {
         "__unwind_info" => Content::Unwind,
         ".gopclntab" | "__gopclntab" => Content::GoLines,
         ".rdata" => Content::UnwindData,
+        ".reloc" if section.format == BinaryFormat::Pe => Content::BaseRelocations,
         ".data" | ".data.rel.ro" | ".rodata" | ".itablink" | ".noptrdata" => data,
         "__const" | "__data" | "__got" | "__la_symbol_ptr" | "__mod_init_func" | "__thread_vars" => Content::Pointers,
         "__rodata" | "__noptrdata" | "__itablink" => Content::Pointers,

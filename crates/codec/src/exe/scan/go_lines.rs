@@ -157,11 +157,10 @@ impl Scanner<'_, '_> {
             for row in self.go_table(table(lines)?, head.end)? {
                 let file = file_at(row.from);
                 let line = key(file, row.value);
-                if file != last_file || row.value.abs_diff(last_line) > NEAR {
-                    if let Some(kind) = Kind::line_leb(row.size) {
+                if (file != last_file || row.value.abs_diff(last_line) > NEAR)
+                    && let Some(kind) = Kind::line_leb(row.size) {
                         self.put(row.at, kind, 0, line, last)?;
                     }
-                }
                 (last, last_file, last_line) = (line, file, row.value);
             }
         }

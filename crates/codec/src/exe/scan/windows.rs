@@ -4,6 +4,7 @@
 use super::super::field::Kind;
 use super::super::layout::{Content, Region};
 use super::super::memory::push;
+use super::super::windows::{CHAINED, HANDLER, unwind_size_arm64};
 use super::Scanner;
 use std::collections::BTreeSet;
 
@@ -100,8 +101,6 @@ impl Walk<'_, '_, '_> {
 
     /// Behind the codes: a chained row, or a handler and its data.
     fn unwind_x86(&mut self, at: usize) -> Option<()> {
-        const HANDLER: u8 = 3;
-        const CHAINED: u8 = 4;
         let flags = self.scanner.image.u8(at)? >> 3;
         let codes = usize::from(self.scanner.image.u8(at + 2)?);
         let behind = at + 4 + 2 * codes.next_multiple_of(2);
@@ -120,7 +119,7 @@ impl Walk<'_, '_, '_> {
         if head >> 20 & 1 == 0 {
             return Some(());
         }
-        let size = super::super::windows::unwind_size_arm64(self.scanner.image, at)?;
+        let size = unwind_size_arm64(&self.scanner.image.bytes::<8>(at)?);
         self.handler(at.checked_add(size)?.checked_sub(8)?)
     }
 
