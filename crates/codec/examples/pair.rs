@@ -1,17 +1,25 @@
 //! Makes and applies a patch of two files, and says what it took.
 //!
-//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe]`
+//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams]`;
+//! with `streams`: what each stream of the codec `exe` takes.
 
 use std::time::{Duration, Instant};
-use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header};
+use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header, streams};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(old), Some(new)) = (arguments.next(), arguments.next()) else {
         return Err("usage: pair OLD NEW [CODEC]".into());
     };
-    let options = DiffOptions { codec: arguments.next().map(Into::into), ..DiffOptions::default() };
+    let codec = arguments.next();
     let (old, new) = (std::fs::read(old)?, std::fs::read(new)?);
+    if codec.as_deref() == Some("streams") {
+        for (name, bytes) in streams(&old, &new)? {
+            println!("{bytes:>9} {name}");
+        }
+        return Ok(());
+    }
+    let options = DiffOptions { codec: codec.map(Into::into), ..DiffOptions::default() };
     let start = Instant::now();
     let patch = diff(&old, &new, &options)?;
     let made = start.elapsed();

@@ -1,7 +1,7 @@
 //! Making a patch.
 
 use crate::coding::{Body, Coding};
-use crate::{CodecError, Header, bidiff, header};
+use crate::{CodecError, Header, bidiff, exe, header};
 use upstep_model::{Codec, Digest};
 
 /// Longest file that a patch is made of or for: the suffix array has 32-bit numbers.
@@ -29,9 +29,21 @@ pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, Co
     check_size("new file", new.len() as u64)?;
     check_level(options.level)?;
     let is_wanted = |coding: &Coding| options.codec.as_ref().is_none_or(|codec| coding.codec() == *codec);
+    let codings: Vec<Coding> = Coding::ALL.into_iter().filter(is_wanted).collect();
+    let bodies: Vec<_> = std::thread::scope(|scope| {
+        let encode = |coding: &Coding| {
+            let coding = *coding;
+            scope.spawn(move || coding.encode(old, new, options.level))
+        };
+        let threads: Vec<_> = codings.iter().map(encode).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
     let mut best: Option<Vec<u8>> = None;
-    for coding in Coding::ALL.into_iter().filter(is_wanted) {
-        let Some(body) = coding.encode(old, new, options.level)? else { continue };
+    for (coding, body) in codings.into_iter().zip(bodies) {
+        let Some(body) = body? else { continue };
         let patch = patch(old, new, coding, body);
         if best.as_ref().is_none_or(|best| patch.len() < best.len()) {
             best = Some(patch);
@@ -57,10 +69,18 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
     patch
 }
 
+/// What each stream of a patch by the codec `exe` takes, in bytes; nothing where it does not apply.
+/// For those who work on the codec.
+pub fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
+    check_size("old file", old.len() as u64)?;
+    check_size("new file", new.len() as u64)?;
+    exe::streams(old, new)
+}
+
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.
 pub fn diff_memory(old: u64, new: u64) -> u64 {
     let files = old.saturating_add(new);
-    files.saturating_add(bidiff::encode_memory(old, new))
+    files.saturating_add(bidiff::encode_memory(old, new)).saturating_add(exe::encode_memory(old, new))
 }
 
 fn check_size(what: &'static str, size: u64) -> Result<(), CodecError> {

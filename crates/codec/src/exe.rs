@@ -45,4 +45,4 @@ mod x86;
 
 pub(crate) use decode::decode;
 #[cfg(feature = "encode")]
-pub(crate) use encode::encode;
+pub(crate) use encode::{encode, encode_memory, streams};

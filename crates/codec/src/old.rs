@@ -149,8 +149,13 @@ impl<'a> OldFile<'a> {
         let start = number * BLOCK as u64;
         let length = (self.size - start).min(BLOCK as u64) as usize;
         bytes.resize(length, 0);
+        self.read_at(start, bytes)
+    }
+
+    /// Fills `bytes` with those at `start`, past the cache.
+    pub(crate) fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
-        while filled < length {
+        while filled < bytes.len() {
             match self.file.read_at(&mut bytes[filled..], start + filled as u64) {
                 Ok(0) => return Err(carry(CodecError::Truncated { what: "old file" })),
                 Ok(count) => filled += count,

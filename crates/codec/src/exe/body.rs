@@ -114,7 +114,7 @@ impl<'a, C: Coder> Body<'a, C> {
             Some(found) => self.copy(found)?,
             None => {}
         }
-        self.derivations.settle(&mut self.shared)?;
+        self.derivations.settle(&mut self.shared, &mut self.image)?;
         self.shared.coder.check()
     }
 

@@ -26,6 +26,24 @@ pub(crate) enum Stream {
     Derived,
 }
 
+/// Their names, in order.
+#[cfg(feature = "encode")]
+pub(crate) const STREAMS: [&str; 13] = [
+    "layout",
+    "gaps",
+    "seeks",
+    "lengths",
+    "literals",
+    "references in literals",
+    "clean flags",
+    "unit flags",
+    "places",
+    "values",
+    "reference flags",
+    "targets",
+    "derived",
+];
+
 /// Codes bits and symbols: the encoder what it is given, the decoder what it reads.
 pub(crate) trait Coder {
     const ENCODES: bool;
@@ -159,8 +177,13 @@ impl Coder for Decoder<'_> {
     #[inline(always)]
     fn symbol(&mut self, _: usize, bounds: &[u16; 17]) -> usize {
         let unit = self.range >> 15;
-        let value = (self.code / unit).min(0x7fff) as u16;
-        let symbol = bounds[1..16].iter().map(|bound| usize::from(*bound <= value)).sum::<usize>();
+        let value = (self.code / unit).min(0x7fff) as i16;
+        // As signed numbers, which all bounds but the last one are: compared eight at a time.
+        let mut passed = 0i16;
+        for bound in &bounds[..16] {
+            passed += i16::from(*bound as i16 <= value);
+        }
+        let symbol = (passed - 1) as usize & 15;
         let (low, high) = (u32::from(bounds[symbol & 15]), u32::from(bounds[(symbol & 15) + 1]));
         self.code = self.code.wrapping_sub(unit.wrapping_mul(low));
         self.range = unit.wrapping_mul(high.wrapping_sub(low)).max(1);

@@ -14,7 +14,7 @@ use super::targets::Targets;
 use super::window::WINDOW_MEMORY;
 use super::written::Written;
 use crate::error::carry;
-use crate::old::{CACHE, OldFile};
+use crate::old::OldFile;
 use crate::window::{Frames, MIN_LOG};
 use crate::{CodecError, Header};
 use std::io::{self, Read};
@@ -24,7 +24,7 @@ pub(crate) const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// What decoding takes beside what depends on the files: models, caches, buffers, and zstd's
 /// decoder with its smallest window.
-pub(crate) const FIXED: u64 = CACHE + IMAGE_MEMORY + WINDOW_MEMORY + (5 << 20);
+pub(crate) const FIXED: u64 = IMAGE_MEMORY + WINDOW_MEMORY + (5 << 20);
 
 pub(crate) fn decode<'a>(
     header: &Header,
@@ -81,6 +81,7 @@ pub(crate) fn prepare<'a, C: Coder>(
     let map = Map::new(&matches, &old, &new);
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
     let (targets, popular) = Targets::new(named.keys, &named.uses, &map, (&old, &new), pages, budget)?;
+    budget.release(named.uses);
     let destinations = Destinations::new(popular);
     let mut out = Written::new();
     let derivations = Derivations::new(derived, &new, &mut out, budget)?;

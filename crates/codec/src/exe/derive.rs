@@ -8,6 +8,7 @@ mod address_list;
 mod find_function;
 mod frame_index;
 mod functions;
+mod unwind;
 
 use super::bit::Bit;
 use super::body::Shared;
@@ -42,6 +43,7 @@ impl Derived {
         match self.region.content {
             Content::FrameIndex => new.find(Content::Frames32),
             Content::FindFunction => new.find(Content::GoLines),
+            Content::Unwind => new.find(Content::Frames64),
             _ => None,
         }
     }
@@ -102,7 +104,7 @@ pub(crate) fn code<C: Coder>(
         // What is held back, what is kept, and the region itself.
         let held = derived.ready(new) - region.offset;
         let kept = region.offset.saturating_sub(derived.keeps_from(new));
-        budget.take((held + kept + 4 * region.length) as u64)?;
+        budget.take((held + kept + 16 * region.length) as u64)?;
         items.push(derived);
     }
     coder.account(Stream::Layout);
@@ -155,6 +157,7 @@ impl Derivations {
         let bytes = match region.content {
             Content::PageDigests => shared.out.digests(derived.parameters[0] as usize),
             Content::Functions12 | Content::Functions8 => Some(functions::code(shared, image, &region)?),
+            Content::Unwind => Some(unwind::code(shared, image, &region)?),
             Content::FrameIndex | Content::FindFunction => derived.made(&shared.out, &shared.new),
             _ => address_list::code(shared, image, &region)?,
         };
@@ -167,15 +170,24 @@ impl Derivations {
     }
 
     /// Fills what can be filled now.
-    pub(crate) fn settle<C>(&mut self, shared: &mut Shared<'_, C>) -> Result<(), CodecError> {
+    pub(crate) fn settle<C: Coder>(
+        &mut self,
+        shared: &mut Shared<'_, C>,
+        image: &mut Image<'_>,
+    ) -> Result<(), CodecError> {
         let length = shared.out.len();
         while let Some(at) = self.blank.iter().position(|derived| derived.ready(&shared.new) <= length) {
             let derived = self.blank.remove(at);
             let region = derived.region;
-            let bytes = derived.made(&shared.out, &shared.new).filter(|bytes| bytes.len() == region.length);
+            let made = match region.content {
+                Content::Unwind => Some(unwind::code(shared, image, &region)?),
+                _ => derived.made(&shared.out, &shared.new),
+            };
+            let bytes = made.filter(|bytes| bytes.len() == region.length);
             let bytes = bytes.ok_or_else(|| damaged("a region can't be derived"))?;
             let place = shared.out.tail_mut(region.offset).get_mut(..region.length);
             place.ok_or_else(|| damaged("a region was not held back"))?.copy_from_slice(&bytes);
+            shared.coder.account(Stream::Derived);
             shared.out.hold_from(self.blank.first().map_or(usize::MAX, |derived| derived.region.offset));
         }
         Ok(())

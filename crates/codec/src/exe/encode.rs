@@ -10,7 +10,8 @@ mod normal;
 mod sections;
 mod suffixes;
 
-use super::coder::Encoder;
+use super::coder::{Encoder, STREAMS};
+use super::control::Match;
 use super::decode::{FIXED, Given, prepare};
 use super::derive::Derived;
 use super::image::Image;
@@ -22,19 +23,27 @@ use crate::old::OldFile;
 
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known.
 pub(crate) fn encode(old: &[u8], new: &[u8]) -> Result<Option<Body>, CodecError> {
-    let Some((old_layout, new_layout)) = formats::layouts(old, new) else { return Ok(None) };
-    let files = Files { old, new, layouts: (old_layout, new_layout), derived: Vec::new() };
+    let Some(coded) = code(old, new)? else { return Ok(None) };
+    Ok(coded.is_right.then(|| Body { bytes: frame::raw(&coded.bytes), memory: coded.memory }))
+}
+
+/// What each stream of such a body takes.
+pub(crate) fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
+    let accounts = code(old, new)?.map(|coded| coded.accounts);
+    Ok(accounts.map_or_else(Vec::new, |accounts| STREAMS.iter().copied().zip(accounts).collect()))
+}
+
+fn code(old: &[u8], new: &[u8]) -> Result<Option<Coded>, CodecError> {
+    let Some(layouts) = formats::layouts(old, new) else { return Ok(None) };
+    let files = Files { old, new, layouts, derived: Vec::new() };
     let matches = matcher::matches(&files)?;
-    let derived = derivable::regions(&files);
-    let matches = derivable::without(&matches, &derived);
-    let files = Files { derived, ..files };
-    // The first time tells where the changes are, so that the second can say where none are.
-    let misses = files.code(&matches, None)?.misses;
-    let coded = files.code(&matches, Some(misses))?;
-    if !coded.is_right {
-        return Ok(None);
-    }
-    Ok(Some(Body { bytes: frame::raw(&coded.bytes), memory: coded.memory }))
+    files.with_derived().code_twice(&matches).map(Some)
+}
+
+/// Beside the two files: their images, the suffix array, the references of both (24 bytes each;
+/// there is one for some 20 bytes of code, and for 8 bytes of some tables), and tables.
+pub(crate) fn encode_memory(old: u64, new: u64) -> u64 {
+    old.saturating_mul(8).saturating_add(new.saturating_mul(4)).saturating_add(96 << 20)
 }
 
 /// The two files, and what is known of them. The regions of the layouts are paired.
@@ -51,14 +60,28 @@ struct Coded {
     misses: Vec<usize>,
     /// The models made the new file as it is.
     is_right: bool,
+    /// Bytes of each stream.
+    accounts: [usize; 16],
 }
 
 impl Files<'_> {
+    fn with_derived(self) -> Self {
+        let derived = derivable::regions(&self);
+        Files { derived, ..self }
+    }
+
+    /// The first time tells where the changes are, so that the second can say where none are.
+    fn code_twice(&self, matches: &[Match]) -> Result<Coded, CodecError> {
+        let matches = derivable::without(matches, &self.derived);
+        let misses = self.code(&matches, None)?.misses;
+        self.code(&matches, Some(misses))
+    }
+
     fn image<'i>(bytes: &'i &'i [u8]) -> Image<'i> {
         Image::new(OldFile::trusted(bytes), bytes.len())
     }
 
-    fn code(&self, matches: &[super::control::Match], misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
+    fn code(&self, matches: &[Match], misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
         let mut budget = Budget::new(u64::MAX);
         budget.take(FIXED)?;
         let mut coder = Encoder::new();
@@ -91,20 +114,112 @@ impl Files<'_> {
         }
         let (coder, misses) = body.into_misses();
         let (bytes, accounts) = coder.finish();
-        report(&accounts);
-        Ok(Coded { bytes, memory: budget.taken(), misses, is_right })
+        Ok(Coded { bytes, memory: budget.most(), misses, is_right, accounts })
     }
 }
 
-fn report(accounts: &[usize; 16]) {
-    if std::env::var_os("UPSTEP_ACCOUNTS").is_some() {
-        let names = [
-            "layout", "gap", "seek", "length", "literal", "litref", "clean", "unit", "place", "value", "hit", "target",
-            "derived",
-        ];
-        for (name, bytes) in names.iter().zip(accounts) {
-            eprint!("{name} {bytes} ");
+#[cfg(test)]
+mod tests {
+    use super::super::coder::Decoder;
+    use super::super::layout::{CONTENTS, GO, Region, Segment};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Numbers that a layout is made of.
+    #[derive(Debug, Clone)]
+    struct Parts {
+        regions: Vec<(prop::sample::Index, u16, u16)>,
+        base: u64,
+        go: Option<[u16; GO]>,
+    }
+
+    fn layout(parts: &Parts, size: usize) -> Layout {
+        let mut layout = Layout::default();
+        let half = size as u64 / 2;
+        layout.segments.push(Segment { offset: 0, address: parts.base, length: half });
+        layout.segments.push(Segment { offset: half, address: parts.base + half + 0x1000, length: size as u64 - half });
+        layout.zeroed.push((parts.base + size as u64 + 0x5000, 100));
+        layout.image_base = parts.base;
+        layout.bases = vec![parts.base, parts.base + half];
+        layout.go = parts.go.map(|go| go.map(|number| parts.base.wrapping_add(number.into())));
+        let mut at = 0;
+        for (content, gap, length) in &parts.regions {
+            let offset = (at + usize::from(*gap)).min(size);
+            let length = usize::from(*length).min(size - offset);
+            layout.regions.push(Region { content: CONTENTS[content.index(CONTENTS.len())], offset, length });
+            at = offset + length;
         }
-        eprintln!();
+        layout
+    }
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let region = (any::<prop::sample::Index>(), 0u16..100, 0u16..3000);
+        let base = prop_oneof![Just(0u64), Just(0x40_0000), Just(0x1_4000_0000), Just(1 << 62)];
+        (proptest::collection::vec(region, 0..12), base, any::<Option<[u16; GO]>>())
+            .prop_map(|(regions, base, go)| Parts { regions, base, go })
+    }
+
+    /// Bytes that are sometimes offsets, lengths and addresses.
+    fn file(base: u64) -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            any::<[u8; 8]>(),
+            (0u64..6000).prop_map(move |offset| (base + offset).to_le_bytes()),
+            (0u32..40, 0u32..3000).prop_map(|(a, b)| (u64::from(a) << 32 | u64::from(b)).to_le_bytes()),
+            Just([0; 8]),
+            Just([0xff, 0x9b, 0x08, 0x01, 0x04, 0x02, 0x03, 0x01]),
+            Just([0xe8, 0x10, 0, 0, 0, 0x48, 0x8d, 0x05]),
+        ];
+        proptest::collection::vec(piece, 0..800).prop_map(|pieces| pieces.concat())
+    }
+
+    fn decode(files: &Files<'_>, coded: &Coded, memory: u64, stream: &[u8]) -> Result<Vec<u8>, CodecError> {
+        let mut budget = Budget::new(memory);
+        budget.take(FIXED)?;
+        let mut coder = Decoder::new(Box::new(stream));
+        let sizes = (files.old.len(), files.new.len());
+        let layouts = layout::code(&mut coder, &Layout::default(), &Layout::default(), sizes)?;
+        let given = Given { matches: &[], derived: &[], wanted: &[], size: files.new.len() };
+        let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget)?;
+        let _ = coded;
+        let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        while !body.is_whole() {
+            body.step()?;
+        }
+        loop {
+            match body.shared.out.take(&mut buffer) {
+                0 => return Ok(out),
+                length => out.extend(&buffer[..length]),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(80))]
+
+        /// Whatever the layouts say, and whatever the files hold there: both sides do the same.
+        #[test]
+        fn any_layout_of_any_files_is_decoded(
+            (old, new, parts) in parts().prop_flat_map(|parts| (file(parts.base), file(parts.base), Just(parts))),
+            is_like in any::<bool>(),
+            flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let new = if is_like { [&old[..old.len() / 2], &new[..new.len().min(40)], &old[old.len() / 2..]].concat() } else { new };
+            let layouts = (layout(&parts, old.len()), layout(&parts, new.len()));
+            let files = Files { old: &old, new: &new, layouts, derived: Vec::new() }.with_derived();
+            let matches = matcher::matches(&files).expect("matches");
+            let coded = files.code_twice(&matches).expect("coded");
+            prop_assert!(coded.is_right);
+            let decoded = decode(&files, &coded, coded.memory, &coded.bytes).expect("its own bytes");
+            prop_assert!(decoded == new);
+            let mut bad = coded.bytes.clone();
+            for (at, byte) in flips.iter().filter(|_| !coded.bytes.is_empty()) {
+                let at = at.index(bad.len());
+                bad[at] ^= byte;
+            }
+            // An error, or other bytes of the same length.
+            if let Ok(other) = decode(&files, &coded, 32 << 20, &bad) {
+                prop_assert_eq!(other.len(), new.len());
+            }
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! The old file as scanners read it: small numbers at any offset.
+//! The old file as scanners and matches read it: anywhere, a few bytes at a time, through a cache
+//! of pages.
 
 use crate::CodecError;
 use crate::error::classify;
 use crate::old::OldFile;
-use std::io::{Read, Seek, SeekFrom};
 
-const PAGE: usize = 4 << 10;
-const SLOTS: usize = 64;
+const PAGE: usize = 8 << 10;
+const SLOTS: usize = 512;
 
-/// Memory that an [`Image`] takes beside the cache of the old file.
+/// Memory that an [`Image`] takes instead of the cache of the old file.
 pub(crate) const IMAGE_MEMORY: u64 = (PAGE * SLOTS) as u64;
 
 pub(crate) struct Image<'a> {
@@ -37,13 +37,40 @@ impl<'a> Image<'a> {
     /// Reads `buffer.len()` bytes; those behind the end are zero.
     pub(crate) fn read(&mut self, offset: usize, buffer: &mut [u8]) -> Result<(), CodecError> {
         let length = self.size.saturating_sub(offset).min(buffer.len());
-        let (inside, behind) = buffer.split_at_mut(length);
+        let (mut rest, behind) = buffer.split_at_mut(length);
         behind.fill(0);
-        if inside.is_empty() {
-            return Ok(());
+        let mut at = offset;
+        while !rest.is_empty() {
+            let inside = at % PAGE;
+            let page = self.page(at / PAGE)?;
+            let (now, later) = rest.split_at_mut(rest.len().min(PAGE - inside));
+            now.copy_from_slice(&page[inside..inside + now.len()]);
+            at += now.len();
+            rest = later;
         }
-        let sought = self.file.seek(SeekFrom::Start(offset as u64));
-        sought.and_then(|_| self.file.read_exact(inside)).map_err(|error| classify("patch", error))
+        Ok(())
+    }
+
+    /// A page; where the file ends in it, zeros follow.
+    #[inline(always)]
+    fn page(&mut self, number: usize) -> Result<&[u8], CodecError> {
+        let slot = number % SLOTS;
+        if self.numbers[slot] != number {
+            self.load(number, slot)?;
+        }
+        Ok(&self.pages[slot * PAGE..][..PAGE])
+    }
+
+    #[cold]
+    fn load(&mut self, number: usize, slot: usize) -> Result<(), CodecError> {
+        let page = &mut self.pages[slot * PAGE..][..PAGE];
+        self.numbers[slot] = usize::MAX;
+        let length = self.size.saturating_sub(number * PAGE).min(PAGE);
+        page[length..].fill(0);
+        let read = self.file.read_at(number as u64 * PAGE as u64, &mut page[..length]);
+        read.map_err(|error| classify("patch", error))?;
+        self.numbers[slot] = number;
+        Ok(())
     }
 
     #[inline(always)]
@@ -64,18 +91,13 @@ impl<'a> Image<'a> {
         }
         let mut bytes = [0; N];
         for (at, byte) in bytes.iter_mut().enumerate() {
-            let (number, inside) = ((offset + at) / PAGE, (offset + at) % PAGE);
-            let slot = number % SLOTS;
-            if self.numbers[slot] != number {
-                let mut page = [0; PAGE];
-                if let Err(error) = self.read(number * PAGE, &mut page) {
+            match self.page((offset + at) / PAGE) {
+                Ok(page) => *byte = page[(offset + at) % PAGE],
+                Err(error) => {
                     self.failed.get_or_insert(error);
                     return None;
                 }
-                self.pages[slot * PAGE..][..PAGE].copy_from_slice(&page);
-                self.numbers[slot] = number;
             }
-            *byte = self.pages[slot * PAGE + inside];
         }
         Some(bytes)
     }

@@ -55,7 +55,7 @@ pub(crate) enum Content {
     FunctionStarts,
 }
 
-const CONTENTS: [Content; 22] = [
+pub(crate) const CONTENTS: [Content; 22] = [
     Content::Other,
     Content::X86,
     Content::Arm64,
@@ -87,7 +87,8 @@ impl Content {
 
     /// Whether it may be made from other regions.
     pub(crate) fn is_derivable(self) -> bool {
-        self >= Content::PageDigests || matches!(self, Content::FrameIndex | Content::Functions12 | Content::Functions8)
+        self >= Content::PageDigests
+            || matches!(self, Content::FrameIndex | Content::Functions12 | Content::Functions8 | Content::Unwind)
     }
 
     /// Whether two numbers more are needed for that.

@@ -7,26 +7,33 @@ use crate::CodecError;
 pub(crate) struct Budget {
     limit: u64,
     taken: u64,
+    most: u64,
 }
 
 impl Budget {
     pub(crate) fn new(limit: u64) -> Self {
-        Budget { limit, taken: 0 }
+        Budget { limit, taken: 0, most: 0 }
     }
 
     /// Takes `bytes`, before they are allocated.
     pub(crate) fn take(&mut self, bytes: u64) -> Result<(), CodecError> {
         self.taken = self.taken.saturating_add(bytes);
+        self.most = self.most.max(self.taken);
         if self.taken > self.limit {
             return Err(CodecError::Memory { what: "patch", needs: self.taken, limit: self.limit });
         }
         Ok(())
     }
 
-    /// Everything that was taken.
+    /// Gives back what was taken for `items`, which are dropped here.
+    pub(crate) fn release<T>(&mut self, items: Vec<T>) {
+        self.taken = self.taken.saturating_sub(items.capacity() as u64 * size_of::<T>() as u64);
+    }
+
+    /// The most that was taken at a time.
     #[cfg(feature = "encode")]
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken
+    pub(crate) fn most(&self) -> u64 {
+        self.most
     }
 }
 

@@ -8,9 +8,12 @@ use super::bit::hash;
 use super::coder::Coder;
 
 /// Entry 0: check and count; the others: cumulative chances of 32,768.
+type Line = [u16; 16];
+
+/// Two lines, in one line of a processor's cache.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
-struct Line([u16; 16]);
+#[repr(align(64))]
+struct Bucket([Line; 2]);
 
 const EVEN: [u16; 16] = {
     let mut line = [0; 16];
@@ -54,7 +57,7 @@ static STEPS: [[i16; 16]; 16] = {
 };
 
 pub(crate) struct Nibbles<const N: usize> {
-    lines: Vec<Line>,
+    buckets: Vec<Bucket>,
     size: usize,
     /// By set and by how well each context is known.
     weights: Vec<[u16; N]>,
@@ -68,37 +71,62 @@ impl<const N: usize> Nibbles<N> {
     pub(crate) fn new(width: u32, sets: usize) -> Self {
         let levels = 3usize.pow(N as u32);
         Nibbles {
-            lines: vec![Line(EVEN); N << width],
+            buckets: vec![Bucket([EVEN; 2]); N << width >> 1],
             size: 1 << width,
             weights: vec![[(65_535 / N) as u16; N]; sets * levels],
             levels,
         }
     }
 
-    /// The line for this check in the bucket of `place`.
     #[inline(always)]
-    fn line(&mut self, place: usize, check: u16) -> usize {
+    fn line(&self, place: usize) -> &Line {
+        &self.buckets[place >> 1].0[place & 1]
+    }
+
+    #[inline(always)]
+    fn line_mut(&mut self, place: usize) -> &mut Line {
+        &mut self.buckets[place >> 1].0[place & 1]
+    }
+
+    /// The lines for these checks in the buckets of `places`.
+    #[inline(always)]
+    fn find(&mut self, places: &[usize; N], checks: &[u16; N]) -> [usize; N] {
+        // All are looked at before anything is decided: memory answers together.
+        let mut heads = [(0, 0); N];
+        for k in 0..N {
+            let Bucket(lines) = &self.buckets[places[k] >> 1];
+            heads[k] = (lines[places[k] & 1][0], lines[(places[k] & 1) ^ 1][0]);
+        }
+        let mut found = *places;
+        for k in 0..N {
+            let (head, other) = heads[k];
+            if head >> 6 != checks[k] {
+                found[k] ^= 1;
+                if other >> 6 != checks[k] {
+                    found[k] = self.replace(places[k], checks[k]);
+                }
+            }
+        }
+        found
+    }
+
+    /// Makes a new line in a bucket.
+    #[inline(never)]
+    fn replace(&mut self, place: usize, check: u16) -> usize {
         let count = |head: u16| head & 63;
-        let head = self.lines[place].0[0];
-        if head >> 6 == check {
-            return place;
-        }
-        let other = place ^ 1;
-        let other_head = self.lines[other].0[0];
-        if other_head >> 6 == check {
-            return other;
-        }
+        let (head, other) = (self.line(place)[0], self.line(place ^ 1)[0]);
         let (gone, kept, kept_head) =
-            if count(head) <= count(other_head) { (place, other, other_head) } else { (other, place, head) };
-        self.lines[kept].0[0] = kept_head - u16::from(count(kept_head) > 0);
-        self.lines[gone].0 = EVEN;
-        self.lines[gone].0[0] = check << 6;
+            if count(head) <= count(other) { (place, place ^ 1, other) } else { (place ^ 1, place, head) };
+        self.line_mut(kept)[0] = kept_head - u16::from(count(kept_head) > 0);
+        let line = self.line_mut(gone);
+        *line = EVEN;
+        line[0] = check << 6;
         gone
     }
 
     #[inline(always)]
     fn nibble<C: Coder>(&mut self, coder: &mut C, places: [usize; N], set: usize, symbol: usize) -> usize {
-        let lines: [[u16; 16]; N] = std::array::from_fn(|k| self.lines[places[k]].0);
+        let lines: [[u16; 16]; N] = std::array::from_fn(|k| *self.line(places[k]));
         let counts: [u16; N] = std::array::from_fn(|k| lines[k][0] & 63);
         let level =
             counts.iter().fold(0, |level, count| level * 3 + usize::from(*count >= 1) + usize::from(*count >= 4));
@@ -130,24 +158,32 @@ impl<const N: usize> Nibbles<N> {
                 *bound = value.wrapping_add(step.wrapping_sub(value) >> rate) as u16;
             }
             line[0] = lines[k][0] + u16::from(counts[k] < 63);
-            self.lines[places[k]].0 = line;
+            *self.line_mut(places[k]) = line;
         }
         symbol
     }
 
     #[inline(always)]
-    fn places(&mut self, contexts: &[u64; N], seed: u64) -> ([usize; N], [u16; N]) {
-        let hashes: [u64; N] = std::array::from_fn(|k| hash(contexts[k], k as u64 + seed));
-        let checks = hashes.map(|hash| (hash >> 50) as u16 & 1023);
-        (std::array::from_fn(|k| k * self.size + ((hashes[k] >> 8) as usize & (self.size - 1))), checks)
+    fn places(&self, contexts: &[u64; N], seed: u64) -> ([usize; N], [u16; N]) {
+        let (mut places, mut checks) = ([0; N], [0; N]);
+        for k in 0..N {
+            let hash = hash(contexts[k], k as u64 + seed);
+            checks[k] = (hash >> 50) as u16 & 1023;
+            places[k] = k * self.size + ((hash >> 8) as usize & (self.size - 1));
+        }
+        (places, checks)
     }
 
     #[inline(never)]
     pub(crate) fn byte<C: Coder>(&mut self, coder: &mut C, contexts: &[u64; N], set: usize, byte: u8) -> u8 {
-        let (places, checks) = self.places(contexts, 1);
-        let lines = std::array::from_fn(|k| self.line(places[k], checks[k]));
+        let (mut places, mut checks) = self.places(contexts, 1);
+        let lines = self.find(&places, &checks);
         let high = self.nibble(coder, lines, set, usize::from(byte >> 4));
-        let lines = std::array::from_fn(|k| self.line(places[k] ^ (2 + 2 * high), checks[k] ^ (high as u16 * 61 + 37)));
+        for k in 0..N {
+            places[k] ^= 2 + 2 * high;
+            checks[k] ^= high as u16 * 61 + 37;
+        }
+        let lines = self.find(&places, &checks);
         let low = self.nibble(coder, lines, set + 1, usize::from(byte & 15));
         (high << 4 | low) as u8
     }
@@ -156,7 +192,7 @@ impl<const N: usize> Nibbles<N> {
     #[inline(always)]
     pub(crate) fn symbol<C: Coder>(&mut self, coder: &mut C, contexts: &[u64; N], set: usize, symbol: usize) -> usize {
         let (places, checks) = self.places(contexts, 77);
-        let lines = std::array::from_fn(|k| self.line(places[k], checks[k]));
+        let lines = self.find(&places, &checks);
         self.nibble(coder, lines, set, symbol)
     }
 }

@@ -49,9 +49,10 @@ pub(crate) fn scan(
     scanner.unwind_data();
     scanner.go_types();
     scanner.exceptions();
-    scanner.found.sort_by_key(|found| found.at);
-    scanner.jump_tables(code.taken);
+    scanner.sort();
+    scanner.jump_tables(&code.taken);
     let tables = scanner.finish()?;
+    budget.release(code.taken);
     for found in &tables {
         keys.add(found.target, budget)?;
         if found.kind.has_moving_base() {
@@ -64,11 +65,12 @@ pub(crate) fn scan(
     keys.seal();
     budget.take(keys.len() as u64 * size_of::<[u32; 2]>() as u64)?;
     let mut uses = vec![[0u32; 2]; keys.len()];
-    for (which, targets) in [code.calls, code.data].iter().enumerate() {
+    for (which, targets) in [code.calls, code.data].into_iter().enumerate() {
         let low = layout.range().0;
         for target in targets.iter().filter_map(|target| keys.find(low.wrapping_add(u64::from(*target)))) {
             uses[target][which] += 1;
         }
+        budget.release(targets);
     }
     Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
 }
@@ -106,6 +108,11 @@ impl<'a, 'f> Scanner<'a, 'f> {
         let steps = 16 * image.size() as u64 + 4096;
         let (found, exceptions, unwind) = (Vec::new(), Vec::new(), Vec::new());
         Scanner { image, layout, budget, found, low, high, code, exceptions, unwind, steps, failed: None }
+    }
+
+    /// Sorts what was found; the order of what begins at the same place is part of the format.
+    fn sort(&mut self) {
+        self.found.sort_unstable_by_key(|found| (found.at, found.kind, found.target, found.base, found.shift));
     }
 
     /// What was found, ascending, without those that overlap one before.
@@ -148,6 +155,11 @@ impl<'a, 'f> Scanner<'a, 'f> {
     fn step(&mut self) -> Option<()> {
         self.steps = self.steps.checked_sub(1)?;
         if self.failed.is_some() { None } else { Some(()) }
+    }
+
+    /// Takes memory for what is kept beside the references.
+    fn take(&mut self, bytes: u64) -> Option<()> {
+        self.budget.take(bytes).map_err(|error| self.failed = Some(error)).ok()
     }
 
     fn is_code(&self, address: u64) -> bool {

@@ -85,16 +85,7 @@ impl Automaton {
                 1 => self.displacement(1),
                 _ => self.displacement(4),
             },
-            _ => {
-                self.left -= 1;
-                if self.left > 0 {
-                    self.class += 1;
-                } else if self.class < JUMP8 {
-                    self.operand();
-                } else {
-                    self.end();
-                }
-            }
+            _ => self.skip(1),
         }
     }
 
@@ -262,27 +253,60 @@ pub(crate) fn scan(
     classes: &mut [u8],
     mut on_field: impl FnMut(Reference, bool),
 ) {
-    for (at, class) in classes.iter_mut().enumerate() {
-        let Some(byte) = bytes.get(at).copied() else { break };
-        *class = automaton.class | if automaton.starts { START } else { 0 };
-        if (automaton.class == RELATIVE_DATA || automaton.class == JUMP32)
-            && let Some(field) = bytes.get(at..at + 4)
-        {
-            let is_data = automaton.class == RELATIVE_DATA;
-            let shift = if is_data { automaton.immediate as i8 } else { 0 };
-            let usage = match automaton.opcode {
-                _ if is_data => Use::Data,
-                0xe8 => Use::Call,
-                _ => Use::Jump,
-            };
-            let kind = Kind::Relative32;
-            let target = kind.read(shift, 0, field, address.wrapping_add(at as u64));
-            let found = Reference { target, base: 0, at: (offset + at) as u32, kind, shift, usage, words: 0 };
-            // A jump of 2 bytes has no such field.
-            if is_data || automaton.immediate == 4 {
-                on_field(found, is_data && automaton.is_lea());
+    let mut at = 0;
+    while at < classes.len() {
+        let class = automaton.class;
+        if class > SIB && class != VEX {
+            if (class == RELATIVE_DATA || class == JUMP32)
+                && let Some(field) = bytes.get(at..at + 4)
+            {
+                let (found, is_taken) = automaton.field(field, offset + at, address.wrapping_add(at as u64));
+                on_field(found, is_taken);
             }
+            // The rest of an operand at once.
+            let length = usize::from(automaton.left).min(classes.len() - at);
+            for (place, class) in classes[at..at + length].iter_mut().enumerate() {
+                *class = automaton.class + place as u8;
+            }
+            automaton.skip(length as u8);
+            at += length;
+            continue;
         }
+        let Some(byte) = bytes.get(at).copied() else { break };
+        classes[at] = class | if automaton.starts { START } else { 0 };
         automaton.step(byte);
+        at += 1;
+    }
+}
+
+impl Automaton {
+    /// The field of 4 bytes that begins an operand, and whether LEA takes its address.
+    #[inline(always)]
+    fn field(&self, field: &[u8], offset: usize, address: u64) -> (Reference, bool) {
+        let is_data = self.class == RELATIVE_DATA;
+        let shift = if is_data { self.immediate as i8 } else { 0 };
+        let usage = match self.opcode {
+            _ if is_data => Use::Data,
+            0xe8 => Use::Call,
+            _ => Use::Jump,
+        };
+        let kind = Kind::Relative32;
+        let target = kind.read(shift, 0, field, address);
+        let found = Reference { target, base: 0, at: offset as u32, kind, shift, usage, words: 0 };
+        (found, is_data && self.is_lea())
+    }
+
+    /// Passes bytes of an operand, at most all that are left.
+    #[inline(always)]
+    fn skip(&mut self, length: u8) {
+        self.starts = false;
+        self.left -= length;
+        if self.left > 0 {
+            self.class += length;
+        } else if self.class < JUMP8 {
+            self.operand();
+        } else {
+            self.end();
+        }
     }
 }

@@ -27,6 +27,7 @@ fn derived(bytes: &[u8], new: &Layout, whole: &Written, region: &Region) -> Opti
             let row = if region.content == Content::Functions8 { 8 } else { 12 };
             region.length.is_multiple_of(row)
         }
+        Content::Unwind => true,
         Content::PageDigests => {
             parameters = pages(bytes, region)?;
             let mut written = Written::whole(bytes.to_vec());

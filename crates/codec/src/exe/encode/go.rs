@@ -131,9 +131,10 @@ impl Program<'_> {
         self.described.carve("go lines", lines);
         let length = self.bytes.get(table..end).and_then(derive::find_function_length);
         if let (Some(offset), Some(length)) = (self.described.layout.offset(module[19]), length)
-            && offset + length <= self.bytes.len() {
-                self.described.carve("go find", Region { content: Content::FindFunction, offset, length });
-            }
+            && offset + length <= self.bytes.len()
+        {
+            self.described.carve("go find", Region { content: Content::FindFunction, offset, length });
+        }
         Some(())
     }
 

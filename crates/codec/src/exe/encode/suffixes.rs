@@ -1,30 +1,39 @@
-//! A suffix array with a table of the first two bytes.
+//! A suffix array with a table of the first two or three bytes.
 
 pub(super) struct Suffixes {
     order: Vec<i32>,
-    /// By the first two bytes, where they begin in `order`.
+    /// By the first bytes, where they begin in `order`.
     starts: Vec<u32>,
+    /// How many bytes these are.
+    prefix: usize,
 }
+
+/// A longer text has a table of three bytes: 64 MB, and a third of the steps less.
+const LONG: usize = 4 << 20;
 
 impl Suffixes {
     pub(super) fn new(text: &[u8]) -> Self {
         let (_, order) = divsufsort::sort(text).into_parts();
-        let mut starts = vec![0u32; (1 << 16) + 1];
+        let prefix = if text.len() > LONG { 3 } else { 2 };
+        let mut starts = vec![0u32; (1 << (8 * prefix)) + 1];
         for at in 0..text.len() {
-            starts[pair(&text[at..]) + 1] += 1;
+            starts[number(&text[at..], prefix) + 1] += 1;
         }
-        for at in 0..1 << 16 {
-            starts[at + 1] += starts[at];
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
         }
-        Suffixes { order, starts }
+        Suffixes { order, starts, prefix }
     }
 
     /// The suffixes whose order is nearest to that of `needle`, at most `reach` on each side.
     pub(super) fn near(&self, text: &[u8], needle: &[u8], reach: usize) -> &[i32] {
-        if needle.len() < 2 {
+        if needle.len() < self.prefix {
             return &[];
         }
-        let bucket = self.starts[pair(needle)] as usize..self.starts[pair(needle) + 1] as usize;
+        let bucket = number(needle, self.prefix);
+        let bucket = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
         let (mut low, mut high) = (bucket.start, bucket.end);
         let (mut below, mut above) = (0, 0);
         while low < high {
@@ -46,9 +55,9 @@ impl Suffixes {
     }
 }
 
-fn pair(text: &[u8]) -> usize {
-    let second = text.get(1).copied().unwrap_or(0);
-    text.first().map_or(0, |first| usize::from(*first) << 8 | usize::from(second))
+/// The first bytes as a number, in the order of suffixes; those behind the end are zero.
+fn number(text: &[u8], prefix: usize) -> usize {
+    (0..prefix).fold(0, |number, at| number << 8 | usize::from(text.get(at).copied().unwrap_or(0)))
 }
 
 /// How many bytes both have in common at the beginning.

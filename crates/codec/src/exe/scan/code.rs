@@ -57,6 +57,8 @@ pub(super) fn scan(
         }
         code.checkpoints.regions.push(blocks);
     }
+    code.taken.sort_unstable();
+    code.taken.dedup();
     Ok(code)
 }
 

@@ -153,14 +153,16 @@ impl Scanner<'_, '_> {
             behind.checked_sub(1).map_or(NO_LINE, |at| by_place[at].1)
         };
         if lines != 0 && seen.insert(table(lines)?) {
+            self.take(24)?;
             let (mut last, mut last_file, mut last_line) = (BEFORE_LINES, u64::MAX, -1i64);
             for row in self.go_table(table(lines)?, head.end)? {
                 let file = file_at(row.from);
                 let line = key(file, row.value);
                 if (file != last_file || row.value.abs_diff(last_line) > NEAR)
-                    && let Some(kind) = Kind::line_leb(row.size) {
-                        self.put(row.at, kind, 0, line, last)?;
-                    }
+                    && let Some(kind) = Kind::line_leb(row.size)
+                {
+                    self.put(row.at, kind, 0, line, last)?;
+                }
                 (last, last_file, last_line) = (line, file, row.value);
             }
         }

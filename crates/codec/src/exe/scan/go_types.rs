@@ -53,7 +53,7 @@ impl Scanner<'_, '_> {
             if self.step().is_none() {
                 return;
             }
-            if is_inside && types.seen.insert(found) {
+            if is_inside && types.seen.insert(found) && self.take(48).is_some() {
                 let _ = self.go_type(&mut types, found);
             }
         }

@@ -7,9 +7,7 @@ use super::Scanner;
 const LONGEST: usize = 4096;
 
 impl Scanner<'_, '_> {
-    pub(super) fn jump_tables(&mut self, mut taken: Vec<u64>) {
-        taken.sort_unstable();
-        taken.dedup();
+    pub(super) fn jump_tables(&mut self, taken: &[u64]) {
         let tables = self.found.len();
         for (number, table) in taken.iter().enumerate() {
             if table & 3 != 0 || self.is_code(*table) {
@@ -33,7 +31,7 @@ impl Scanner<'_, '_> {
             }
         }
         if self.found.len() > tables {
-            self.found.sort_by_key(|found| found.at);
+            self.sort();
         }
     }
 }

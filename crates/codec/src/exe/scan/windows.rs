@@ -94,6 +94,8 @@ impl Walk<'_, '_, '_> {
             return None;
         }
         if self.seen.insert(at) {
+            // An entry of the set.
+            self.scanner.take(24)?;
             self.scanner.put(at, Kind::Image32, 0, target, base)?;
         }
         Some(target)
