@@ -3,7 +3,7 @@
 //! [`apply`] and [`full::decompress`] stream: download in, artifact out, in the memory that the
 //! header declares. They never trust what they read: every length is checked, every loop is
 //! bounded, the output stops at the size that was announced, and its digest is compared.
-//! [`diff`] and `full::compress` (feature `encode`) make what they read.
+//! `diff` and `full::compress` (feature `encode`) make what they read.
 //!
 //! The bytes of a patch file are written down in `docs/formats.md`, why they are as they are in
 //! `docs/codec.md`.

@@ -269,3 +269,45 @@ proptest! {
         }
     }
 }
+
+/// A program of two versions, by the C compiler that the tests need anyway: real headers, frames,
+/// relocations, and on macOS a signature.
+#[cfg(unix)]
+#[test]
+fn two_builds_by_a_compiler_have_a_small_patch_that_stands_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let build = |name: &str, more: usize| {
+        let source: String = (0..400 + more)
+            .map(|number| {
+                let before = number.max(1) - 1;
+                let extra = if number == 100 { more } else { 0 };
+                format!(
+                    "int f{number}(int a, char **b) {{ static char *names[] = {{\"a{number}\", \"b{number}\"}}; {} \
+                     for (int i = 0; i < a; i++) b[i] = names[i & 1]; return {}; }}\n",
+                    "b[1] = 0; ".repeat(extra),
+                    if number == 0 { "a".to_owned() } else { format!("f{before}(a + {number}, b)") }
+                )
+            })
+            .collect();
+        let source = format!("{source}int main(int a, char **b) {{ return f{}(a, b); }}\n", 399 + more);
+        let (file, program) = (folder.path().join(format!("{name}.c")), folder.path().join(name));
+        std::fs::write(&file, source).expect("written");
+        let status = std::process::Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(&file).status();
+        assert!(status.expect("a C compiler").success());
+        std::fs::read(program).expect("a program")
+    };
+    let (old, new) = (build("old", 0), build("new", 3));
+    let patch = round_trip(&old, &new, &exe());
+    let plain = round_trip(&old, &new, &bidiff());
+    assert_eq!(codec(&patch), Codec::Exe);
+    assert!(patch.len() * 2 < plain.len(), "{} of {} bytes", patch.len(), plain.len());
+    let whole = stream(&patch);
+    for at in (0..whole.len()).step_by(whole.len() / 150 + 1) {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x20;
+        if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
+            assert!(out == new, "byte {at}");
+        }
+        assert!(run(&with_stream(&patch, &whole[..at]), &old).is_err(), "cut to {at}");
+    }
+}

@@ -25,3 +25,28 @@ fn a_full_of_the_first_release_is_read() {
     let digest = full::decompress(FULL, &mut new, NEW.len() as u64, 4 << 20).expect("a good full");
     assert!(new == NEW && digest == Digest::of(NEW));
 }
+
+/// Programs of the codec `exe`: what the C compiler made of a few functions, and a made-up one.
+const PROGRAMS: [[&[u8]; 3]; 2] = [
+    [
+        include_bytes!("fixtures/old.elf"),
+        include_bytes!("fixtures/new.elf"),
+        include_bytes!("fixtures/format-1.exe.elf.patch"),
+    ],
+    [
+        include_bytes!("fixtures/old.macho"),
+        include_bytes!("fixtures/new.macho"),
+        include_bytes!("fixtures/format-1.exe.macho.patch"),
+    ],
+];
+
+#[test]
+fn patches_of_programs_are_read() {
+    for [old, new, patch] in PROGRAMS {
+        let header = read_header(&mut &patch[..]).expect("a header");
+        assert_eq!(header.codec, Codec::Exe);
+        let mut made = Vec::new();
+        apply(patch, old, &mut made, &ApplyLimits { memory: header.memory }).expect("a good patch");
+        assert!(made == new);
+    }
+}

@@ -104,7 +104,7 @@ pub(crate) fn code<C: Coder>(
         // What is held back, what is kept, and the region itself.
         let held = derived.ready(new) - region.offset;
         let kept = region.offset.saturating_sub(derived.keeps_from(new));
-        budget.take((held + kept + 16 * region.length) as u64)?;
+        budget.take(held as u64 + kept as u64 + 16 * region.length as u64)?;
         items.push(derived);
     }
     coder.account(Stream::Layout);

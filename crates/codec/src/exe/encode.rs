@@ -21,9 +21,10 @@ use crate::CodecError;
 use crate::coding::Body;
 use crate::old::OldFile;
 
-/// The body that makes `new` of `old`; `None` if they are no programs of one form that is known.
+/// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
+/// programs whose headers say what can't be coded.
 pub(crate) fn encode(old: &[u8], new: &[u8]) -> Result<Option<Body>, CodecError> {
-    let Some(coded) = code(old, new)? else { return Ok(None) };
+    let Ok(Some(coded)) = code(old, new) else { return Ok(None) };
     Ok(coded.is_right.then(|| Body { bytes: frame::raw(&coded.bytes), memory: coded.memory }))
 }
 

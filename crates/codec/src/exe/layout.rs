@@ -125,14 +125,12 @@ impl Region {
 }
 
 /// Addresses that the tables of a Go program are relative to; 0 where there is none.
-pub(crate) const GO: usize = 10;
+pub(crate) const GO: usize = 7;
 
 /// Their places in [`Layout::go`].
 #[derive(Debug, Clone, Copy)]
 #[repr(usize)]
 pub(crate) enum Go {
-    /// Where the line table begins.
-    Lines,
     Text,
     Types,
     TypesEnd,
@@ -141,8 +139,6 @@ pub(crate) enum Go {
     TypeLinks,
     TypeLinkCount,
     FunctionData,
-    FindFunction,
-    Names,
 }
 
 /// One of the two files.
@@ -162,7 +158,7 @@ pub(crate) struct Layout {
 }
 
 /// Most segments, regions and bases; no program has as many.
-const MOST: u64 = 4096;
+const MOST: u64 = 512;
 
 impl Layout {
     /// The lowest address, and the first behind the highest.

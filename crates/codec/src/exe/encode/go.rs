@@ -108,7 +108,6 @@ impl Program<'_> {
         let links = (41..MODULE - 2).find(|at| contiguous == 0 && self.are_links(&module, *at, types, types_end));
         let mut go = [0; GO];
         for (which, value) in [
-            (Go::Lines, base),
             (Go::Text, module[22]),
             (Go::Types, types),
             (Go::TypesEnd, types_end),
@@ -116,8 +115,6 @@ impl Program<'_> {
             (Go::TypeLinks, links.map_or(0, |at| module[at])),
             (Go::TypeLinkCount, links.map_or(0, |at| module[at + 1])),
             (Go::FunctionData, function_data),
-            (Go::FindFunction, module[19]),
-            (Go::Names, base.wrapping_add(self.head(table, 3)?)),
         ] {
             go[which as usize] = value;
         }
