@@ -65,11 +65,12 @@ impl Sample {
     }
 
     fn manifest(&self, workspace: &Path) -> String {
-        let client = workspace.join("client");
+        // The same dependencies as the workspace's, so that what is built for one serves the other.
+        let (client, globset) = (workspace.join("client"), workspace.join("crates/globset"));
         format!(
             "[package]\nname = \"hello\"\nversion = \"{}\"\nedition = \"2024\"\n\n[dependencies]\nupstep = {{ path = {:?}, default-features = false }}\n\n\
-             [profile.release]\ndebug = false\nstrip = \"symbols\"\n\n[workspace]\n",
-            self.version, client
+             [profile.release]\ndebug = false\nstrip = \"symbols\"\n\n[patch.crates-io]\nglobset = {{ path = {:?} }}\n\n[workspace]\n",
+            self.version, client, globset
         )
     }
 
