@@ -1,7 +1,7 @@
 //! The command: its exit codes, what it remembers, and what it says.
 
 use crate::support::author::{Author, PLATFORM, Server};
-use crate::support::host::{Action, Host};
+use crate::support::host::Host;
 use crate::support::script::{First, Installed, script, script_that, upstep};
 use crate::support::{ends_with, stderr, stdout};
 
@@ -185,6 +185,7 @@ fn the_doctor_names_what_is_left_of_an_old_name() {
 #[cfg(unix)]
 #[test]
 fn whoever_updates_a_program_it_and_its_state_belong_to_its_owner() {
+    use crate::support::host::Action;
     use std::os::unix::fs::{MetadataExt, chown};
     let author = Author::new("tool");
     author.publish("1.0.0", &script("1.0.0"));

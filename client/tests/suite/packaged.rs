@@ -6,29 +6,39 @@ use crate::support::host::Host;
 use crate::support::script::{Installed, script};
 use crate::support::testee::{Testee, author, testee};
 use crate::support::{ends_with, stderr, stdout};
-use std::os::unix::fs::MetadataExt as _;
+use std::env::consts::EXE_SUFFIX;
 use std::path::Path;
-use std::process::Command;
 
-/// What each manager leaves beside a program at a path, and the command that updates it.
+/// Where each manager puts a program, what it leaves beside it, and the command that updates it.
 const MANAGERS: [(&str, &str, &str, &str); 4] = [
     (
         "bin/NAME",
         ".crates2.json",
-        r#"{"installs":{"pack 1.0.0 (registry+x)":{"bins":["NAME"]}}}"#,
+        r#"{"installs":{"pack 1.0.0 (registry+x)":{"bins":["NAME.EXE"]}}}"#,
         "cargo install pack",
     ),
     ("Cellar/pack/1.0/bin/NAME", "Cellar/pack/1.0/INSTALL_RECEIPT.json", "{}", "brew upgrade pack"),
     ("lib/node_modules/pack/bin/NAME", "lib/node_modules/pack/package.json", "{}", "npm update -g pack"),
-    (
-        "bin/NAME",
-        "lib/python3.11/site-packages/pack-1.0.dist-info/RECORD",
-        "../../../bin/NAME,sha256=x,1\n",
-        "pip install --upgrade pack",
-    ),
+    WHEEL,
 ];
 
-fn write(folder: &Path, path: &str, text: &str) {
+#[cfg(unix)]
+const WHEEL: (&str, &str, &str, &str) = (
+    "bin/NAME",
+    "lib/python3.11/site-packages/pack-1.0.dist-info/RECORD",
+    "../../../bin/NAME.EXE,sha256=x,1\n",
+    "pip install --upgrade pack",
+);
+#[cfg(windows)]
+const WHEEL: (&str, &str, &str, &str) = (
+    "Scripts/NAME",
+    "Lib/site-packages/pack-1.0.dist-info/RECORD",
+    "../../Scripts/NAME.EXE,sha256=x,1\n",
+    "pip install --upgrade pack",
+);
+
+fn write(folder: &Path, path: &str, text: &str, program: &str) {
+    let text = text.replace("NAME.EXE", &format!("{program}{EXE_SUFFIX}"));
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
     std::fs::write(path, text).expect("written");
@@ -41,7 +51,7 @@ fn a_packaged_program_is_known_before_any_request_and_its_user_is_told_the_comma
     for (program, file, text, command) in MANAGERS {
         let program = program.replace("NAME", "testee");
         let installed = Testee::new_at(&author, &testee("1.0.0", "{}"), &program);
-        write(installed.folder.path(), file, &text.replace("NAME", "testee"));
+        write(installed.folder.path(), file, text, "testee");
         let output = installed.run(&host.url());
         ends_with(&output, 0);
         let text = stdout(&output);
@@ -61,7 +71,7 @@ fn the_command_refuses_a_packaged_program_and_the_doctor_names_what_updates_it()
     let host = Host::of_folder(author.store());
     for (program, file, text, command) in MANAGERS {
         let installed = Installed::new_at(&author, &script("1.0.0"), &program.replace("NAME", "tool"));
-        write(installed.folder.path(), file, &text.replace("NAME", "tool"));
+        write(installed.folder.path(), file, text, "tool");
         let output = installed.update(&host.url());
         ends_with(&output, 22);
         assert!(stderr(&output).contains(&format!("hint: update it with `{command}`")), "{}", stderr(&output));
@@ -73,10 +83,12 @@ fn the_command_refuses_a_packaged_program_and_the_doctor_names_what_updates_it()
     assert!(host.take_requests().is_empty());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_place_that_cannot_be_written_is_reported_with_what_to_do() {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
     let author = Author::new("tool");
     author.publish("1.1.0", &script("1.1.0"));
     let host = Host::of_folder(author.store());

@@ -63,7 +63,14 @@ mod tests {
         for (program, command) in [
             ("hallo", "cargo install hello"),
             ("tool", "cargo install --git https://example.org/tool tool"),
-            ("mine", "cargo install --path '/home/me/my%20tool'"),
+            (
+                "mine",
+                if cfg!(windows) {
+                    r#"cargo install --path "/home/me/my%20tool""#
+                } else {
+                    "cargo install --path '/home/me/my%20tool'"
+                },
+            ),
         ] {
             assert_eq!(tree.command(&format!("home/me/.cargo/bin/{program}")), command);
         }
