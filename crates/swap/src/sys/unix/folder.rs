@@ -156,6 +156,7 @@ impl StateFolder {
     }
 
     /// When a file was written last.
+    #[allow(clippy::useless_conversion, reason = "the numbers of systems of 32 bits have other types")]
     pub(crate) fn modified(&self, name: &str) -> Option<SystemTime> {
         let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let (seconds, nanos) = (u64::try_from(stat.st_mtime).ok()?, u32::try_from(stat.st_mtime_nsec).ok()?);
