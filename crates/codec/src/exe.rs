@@ -24,6 +24,7 @@ mod encode;
 mod field;
 mod hits;
 mod image;
+mod instruction;
 mod keys;
 mod layout;
 mod literal;
