@@ -146,14 +146,14 @@ impl Hits {
             actual = self.miss(shared, found, &place, guess, other, (known & 7, source));
             kind.write(shift, base, &mut bytes[..size], address, actual);
             if source != Source::Strong && (kind != Kind::InPage || place.page.is_some()) {
-                shared.targets.learn(number, actual);
+                shared.targets.learn(number, found.target, actual);
             }
             shared.coder.account(Stream::Target);
         } else if let (Some(page), true) = (place.page, page_differs) {
-            shared.targets.learn(number, page.wrapping_add(guess & 0xfff));
+            shared.targets.learn(number, found.target, page.wrapping_add(guess & 0xfff));
         }
         if kind.is_line() && (is_wrong || !target.is_known) {
-            shared.targets.learn(number, actual);
+            shared.targets.learn(number, found.target, actual);
             shared.targets.learn_line(found.target, actual);
         }
         let reach = match found.usage {

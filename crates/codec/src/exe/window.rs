@@ -6,7 +6,7 @@ use super::class::{ARM64, DATA, START};
 use super::image::Image;
 use super::instruction::{self, LONGEST};
 use super::layout::{Content, Layout};
-use super::reference::Reference;
+use super::reference::{Packed, Reference};
 use super::scan::{Scanned, instructions_from, reach};
 use crate::CodecError;
 
@@ -93,12 +93,12 @@ impl Window {
                 _ => {}
             }
         }
-        self.merge(&scanned.tables, end);
+        self.merge(&scanned.tables, scanned.low, end);
         if size < length { Ok(self.cut()) } else { Ok(size) }
     }
 
     /// Merges the references of code with those of tables; what overlaps one before is left out.
-    fn merge(&mut self, tables: &[Reference], end: usize) {
+    fn merge(&mut self, tables: &[Packed], low: u64, end: usize) {
         let before = |at: usize| tables.get(at).is_some_and(|found| found.start() < self.start);
         if self.cursor > 0 && !before(self.cursor - 1) || self.cursor + 64 < tables.len() && before(self.cursor + 64) {
             self.cursor = tables.partition_point(|found| found.start() < self.start);
@@ -116,14 +116,14 @@ impl Window {
             }
         };
         for found in &self.code {
-            while let Some(table) = tables.get(next).filter(|table| table.at < found.at) {
-                put(*table);
+            while let Some(table) = tables.get(next).filter(|table| table.start() < found.start()) {
+                put(table.unpack(low));
                 next += 1;
             }
             put(*found);
         }
         while let Some(table) = tables.get(next).filter(|table| table.start() < end) {
-            put(*table);
+            put(table.unpack(low));
             next += 1;
         }
         for found in self.references.iter().filter(|found| found.kind.is_leb()) {
