@@ -72,19 +72,20 @@ impl Hits {
         }
     }
 
-    /// Writes the field at `at` of the new file, where the old bytes stand. Returns whether the
+    /// Writes the field at `at` of the new file, where the old bytes stand; `number` is that of the
+    /// reference's target. Returns whether the
     /// guess was right.
     #[inline(always)]
     pub(crate) fn code<C: Coder>(
         &mut self,
         shared: &mut Shared<'_, C>,
         found: &Reference,
+        number: usize,
         (at, into): (usize, usize),
         manner: &Manner,
     ) -> bool {
         let Some(address) = shared.new.address(at) else { return true };
         let (kind, shift, usage) = (found.kind, found.shift, found.usage as usize);
-        let number = shared.targets.number(found.target);
         let target = shared.targets.target(number, found.target);
         let base = base(shared, found);
         let mut place = Place { at, address, base, page: None };

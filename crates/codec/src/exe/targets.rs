@@ -5,6 +5,7 @@ use super::layout::Layout;
 use super::map::Map;
 use super::memory::Budget;
 use super::rank::Ranks;
+use super::reference::Reference;
 use crate::CodecError;
 use std::collections::BTreeMap;
 
@@ -105,6 +106,15 @@ impl Targets {
     #[inline(always)]
     pub(crate) fn number(&self, key: u64) -> usize {
         self.keys.find(key).unwrap_or(usize::MAX)
+    }
+
+    /// The numbers of the targets of all these references. All are looked up, and what is known of
+    /// them is looked at, before any is needed: memory answers together.
+    pub(crate) fn numbers(&self, references: &[Reference], numbers: &mut Vec<u32>) {
+        numbers.clear();
+        numbers.extend(references.iter().map(|found| self.keys.find(found.target).map_or(u32::MAX, |at| at as u32)));
+        let known = numbers.iter().filter_map(|number| self.moved.get(*number as usize));
+        std::hint::black_box(known.fold(0, |all, moved| all | moved.by));
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@ pub(crate) const WINDOW: usize = 32 << 10;
 const AROUND: usize = 2 * arm64::REACH + 2 * LONGEST;
 
 /// Memory that a window takes: bytes, classes, and a reference for each 4 bytes at most.
-pub(crate) const WINDOW_MEMORY: u64 = ((WINDOW + AROUND) * (5 + 2 * size_of::<Reference>() / 4)) as u64;
+pub(crate) const WINDOW_MEMORY: u64 = ((WINDOW + AROUND) * (5 + 2 * (size_of::<Reference>() + 2) / 4)) as u64;
 
 #[derive(Default)]
 pub(crate) struct Window {
