@@ -94,21 +94,31 @@ impl Code {
                 if place >= span || result.is_err() {
                     return;
                 }
-                let mut add = || {
-                    keys.add(found.target, budget)?;
-                    match (found.usage, u32::try_from(place)) {
-                        (Use::Call, Ok(place)) => push(&mut self.calls, place, budget)?,
-                        (Use::Data, Ok(place)) => push(&mut self.data, place, budget)?,
-                        _ => {}
-                    }
-                    if is_taken { push(&mut self.taken, found.target, budget) } else { Ok(()) }
-                };
-                result = add();
+                result = self.put(&found, place, is_taken, keys, budget);
             };
             start +=
                 instruction::scan::<false>(&bytes, length, (start, address), &mut [], &mut on_start, &mut on_field);
         }
         result
+    }
+
+    /// Keeps what a field of x86-64 code says, whose target is `place` behind the lowest address.
+    #[inline(always)]
+    fn put(
+        &mut self,
+        found: &Reference,
+        place: u64,
+        is_taken: bool,
+        keys: &mut Keys,
+        budget: &mut Budget,
+    ) -> Result<(), CodecError> {
+        keys.add(found.target, budget)?;
+        match (found.usage, u32::try_from(place)) {
+            (Use::Call, Ok(place)) => push(&mut self.calls, place, budget)?,
+            (Use::Data, Ok(place)) => push(&mut self.data, place, budget)?,
+            _ => {}
+        }
+        if is_taken { push(&mut self.taken, found.target, budget) } else { Ok(()) }
     }
 
     fn arm64(
