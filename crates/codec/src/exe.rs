@@ -31,6 +31,7 @@ mod map;
 mod memory;
 mod nibble;
 mod number;
+mod parts;
 mod rank;
 mod reference;
 mod renaming;

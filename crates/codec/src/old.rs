@@ -74,6 +74,7 @@ pub(crate) const CACHE: u64 = (BLOCK * BLOCKS) as u64;
 /// The old file as decoders read it: with a cursor, through a cache of the blocks that were read
 /// last. A `BufReader` is of no use here: bipatch seeks at every record, mostly by a few bytes,
 /// and each seek would throw the buffer away.
+#[derive(Clone)]
 pub(crate) struct OldFile<'a> {
     file: &'a dyn ReadAt,
     size: u64,
@@ -82,6 +83,7 @@ pub(crate) struct OldFile<'a> {
     blocks: Vec<Block>,
 }
 
+#[derive(Clone)]
 struct Block {
     number: u64,
     bytes: Vec<u8>,

@@ -3,7 +3,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, functions, program};
+use programs::{FORMS, Form, functions, program, universal};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, diff, read_header};
 use upstep_model::{Codec, Digest};
@@ -58,6 +58,57 @@ fn addresses_that_move_cost_nearly_nothing() {
         let plain = round_trip(&old, &new, &bidiff());
         assert_eq!(codec(&patch), Codec::Exe, "{form:?}");
         assert!(patch.len() * 5 < plain.len(), "{form:?}: {} of {} bytes", patch.len(), plain.len());
+    }
+}
+
+#[test]
+fn a_universal_program_costs_what_its_programs_do() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 2000);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 2000);
+    let apart: usize =
+        [(&old_x86, &new_x86), (&old_arm, &new_arm)].iter().map(|(old, new)| round_trip(old, new, &exe()).len()).sum();
+    let (old, new) = (universal(&[old_x86.clone(), old_arm.clone()]), universal(&[new_x86.clone(), new_arm.clone()]));
+    let both = round_trip(&old, &new, &exe());
+    assert_eq!(codec(&both), Codec::Exe);
+    assert!(both.len() < apart, "{} of {apart} bytes", both.len());
+    // The order of the programs is nobody's business, nor whether one of them is alone.
+    let turned = universal(&[new_arm.clone(), new_x86.clone()]);
+    assert!(round_trip(&old, &turned, &exe()).len() < apart + 40);
+    let alone = round_trip(&old_arm, &new_arm, &exe()).len();
+    assert!(round_trip(&old, &new_arm, &exe()).len() < alone + 40);
+    let grown = round_trip(&old_arm, &new, &exe());
+    assert!(codec(&grown) == Codec::Exe && grown.len() > apart, "{} bytes", grown.len());
+    // A program again, for the other kind of processor.
+    let twice = universal(&[new_arm.clone(), new_arm]);
+    assert!(round_trip(&old, &twice, &exe()).len() < 2 * alone + 40);
+}
+
+#[test]
+fn a_universal_program_that_is_damaged_has_a_patch() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 60);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
+    let (old, new) = (universal(&[old_x86, old_arm]), universal(&[new_x86, new_arm]));
+    for length in [0, 3, 8, 20, 28, 48, 0x4000, 0x4001, 0x4020, 0x5000, 0x8000, old.len() - 1] {
+        let length = length.min(old.len()).min(new.len());
+        round_trip(&old[..length], &new, &DiffOptions::default());
+        round_trip(&old, &new[..length], &DiffOptions::default());
+    }
+    for at in 4..48 {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut bad = new.clone();
+            bad[at] = value;
+            round_trip(&old, &bad, &exe());
+        }
+    }
+    let patch = diff(&old, &new, &exe()).expect("a patch");
+    let whole = stream(&patch);
+    for at in 0..whole.len().min(400) {
+        let mut bad = whole.clone();
+        bad[at] ^= 1;
+        if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
+            assert!(out == new, "byte {at}");
+        }
+        assert!(run(&with_stream(&patch, &whole[..at]), &old).is_err(), "cut to {at}");
     }
 }
 

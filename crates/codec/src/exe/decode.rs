@@ -9,6 +9,7 @@ use super::image::{IMAGE_MEMORY, Image};
 use super::layout::{self, Layout};
 use super::map::{Map, map_memory};
 use super::memory::Budget;
+use super::parts::{self, Part};
 use super::scan;
 use super::targets::Targets;
 use super::window::WINDOW_MEMORY;
@@ -37,19 +38,14 @@ pub(crate) fn decode<'a>(
         }
     }
     let (old_size, new_size) = (header.from_size as usize, header.to_size as usize);
-    let mut budget = Budget::new(header.memory);
-    budget.take(FIXED)?;
+    // Before anything is allocated.
+    Budget::new(header.memory).take(FIXED)?;
     let input = Frames::new(body, "patch", FRAME_LOG)?;
     let mut coder = Decoder::new(Box::new(input));
-    let empty = Layout::default();
-    let (old_layout, new_layout) = layout::code(&mut coder, &empty, &empty, (old_size, new_size))?;
-    let image = Image::new(old, old_size);
-    let given = Given { matches: &[], derived: &[], wanted: &[], size: new_size };
-    let mut body = prepare(coder, image, (old_layout, new_layout), &given, &mut budget)?;
-    if body.is_whole() {
-        body.shared.coder.finish()?;
-    }
-    Ok(Box::new(Reader { body, failed: false }))
+    let parts = parts::code(&mut coder, &[], (old_size, new_size))?.into_iter();
+    let mut reader = Reader { old, parts, memory: header.memory, current: Current::Between(coder) };
+    reader.begin()?;
+    Ok(Box::new(reader))
 }
 
 /// The window of the frame that carries the coded stream; blocks of a frame have no more bytes
@@ -62,11 +58,11 @@ pub(crate) struct Given<'g, 'a> {
     pub(crate) matches: &'g [Match],
     pub(crate) derived: &'g [Derived],
     pub(crate) wanted: &'a [u8],
-    /// The new file's length; the decoder knows it too.
+    /// The part's length; the decoder knows it too.
     pub(crate) size: usize,
 }
 
-/// Everything up to the first byte of the new file.
+/// Everything up to the first byte of a part of the new file.
 pub(crate) fn prepare<'a, C: Coder>(
     mut coder: C,
     mut image: Image<'a>,
@@ -90,9 +86,20 @@ pub(crate) fn prepare<'a, C: Coder>(
     Ok(Body::new(shared, image, scanned, derivations, given.size))
 }
 
+/// The parts of the new file, one after another.
 struct Reader<'a> {
-    body: Body<'a, Decoder<'a>>,
-    failed: bool,
+    old: OldFile<'a>,
+    parts: std::vec::IntoIter<Part>,
+    memory: u64,
+    current: Current<'a>,
+}
+
+enum Current<'a> {
+    /// No part has begun, or one is done.
+    Between(Decoder<'a>),
+    Part(Box<Body<'a, Decoder<'a>>>),
+    /// Everything is done, or failed.
+    Done,
 }
 
 impl Read for Reader<'_> {
@@ -100,32 +107,55 @@ impl Read for Reader<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        loop {
-            let length = self.body.shared.out.take(buffer);
-            if length > 0 || self.failed {
+        while let Current::Part(body) = &mut self.current {
+            let length = body.shared.out.take(buffer);
+            if length > 0 {
                 return Ok(length);
             }
-            if self.body.is_whole() {
-                return Ok(0);
-            }
             if let Err(error) = self.step() {
-                self.failed = true;
+                self.current = Current::Done;
                 return Err(carry(error));
             }
         }
+        Ok(0)
     }
 }
 
 impl Reader<'_> {
+    /// Makes a piece of the current part, or goes on to the next one.
     fn step(&mut self) -> Result<(), CodecError> {
-        let before = self.body.shared.out.len();
-        self.body.step()?;
-        if self.body.shared.out.len() == before {
-            return Err(damaged("it makes no progress"));
+        match std::mem::replace(&mut self.current, Current::Done) {
+            Current::Part(body) if body.is_whole() => {
+                self.current = Current::Between(body.into_coder().0);
+                self.begin()
+            }
+            Current::Part(mut body) => {
+                let before = body.shared.out.len();
+                body.step()?;
+                if body.shared.out.len() == before {
+                    return Err(damaged("it makes no progress"));
+                }
+                self.current = Current::Part(body);
+                Ok(())
+            }
+            other => {
+                self.current = other;
+                Ok(())
+            }
         }
-        if self.body.is_whole() {
-            self.body.shared.coder.finish()?;
-        }
+    }
+
+    /// Begins the next part; behind the last one the stream must end.
+    fn begin(&mut self) -> Result<(), CodecError> {
+        let Current::Between(mut coder) = std::mem::replace(&mut self.current, Current::Done) else { return Ok(()) };
+        let Some(part) = self.parts.next() else { return coder.finish() };
+        let mut budget = Budget::new(self.memory);
+        budget.take(FIXED)?;
+        let empty = Layout::default();
+        let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
+        let image = Image::new(self.old.clone(), part.old);
+        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len() };
+        self.current = Current::Part(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
         Ok(())
     }
 }

@@ -219,3 +219,19 @@ fn macho(form: Form, file: &mut [u8], sections: [(usize, usize, bool); 2]) {
         put32(file, at + 136, if is_text { 0x8000_0400 } else { 0 });
     }
 }
+
+/// The universal program of macOS that holds these.
+pub fn universal(programs: &[Vec<u8>]) -> Vec<u8> {
+    const ALIGNED: usize = 0x4000;
+    let mut head = [0xcafe_babe, programs.len() as u32].map(u32::to_be_bytes).concat();
+    let mut file = vec![0; ALIGNED];
+    for program in programs {
+        let number = |at: usize| u32::from_le_bytes(*program[at..].first_chunk().expect("a header"));
+        let fields = [number(4), number(8), file.len() as u32, program.len() as u32, 14];
+        head.extend(fields.map(u32::to_be_bytes).concat());
+        file.extend(program);
+        file.resize(file.len().next_multiple_of(ALIGNED), 0);
+    }
+    put(&mut file, 0, &head);
+    file
+}

@@ -20,6 +20,15 @@ pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
     Some((old_layout.layout, new_layout.layout))
 }
 
+/// The layout of a program that the old file has nothing like.
+pub(super) fn alone(new: &[u8]) -> (Layout, Layout) {
+    let described = object::File::parse(new).ok().and_then(|file| Described::of(&file, new));
+    let mut old = Described { layout: Layout::default(), regions: Vec::new() };
+    let Some(mut new) = described else { return Default::default() };
+    pair(&mut old, &mut new);
+    (old.layout, new.layout)
+}
+
 /// A layout whose regions have names.
 pub(super) struct Described {
     pub(super) layout: Layout,
