@@ -74,7 +74,7 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
 pub fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
-    exe::streams(old, new)
+    exe::streams(old, new, DiffOptions::default().level)
 }
 
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.

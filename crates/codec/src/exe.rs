@@ -32,6 +32,7 @@ mod memory;
 mod nibble;
 mod number;
 mod parts;
+mod plain;
 mod rank;
 mod reference;
 mod renaming;

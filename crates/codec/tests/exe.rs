@@ -100,9 +100,20 @@ fn a_universal_program_that_is_damaged_has_a_patch() {
             round_trip(&old, &bad, &exe());
         }
     }
-    let patch = diff(&old, &new, &exe()).expect("a patch");
+}
+
+#[test]
+fn a_patch_of_parts_that_is_damaged_is_an_error() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 60);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
+    // The last part goes by the plain codec.
+    let archive = program(Form::ElfX86, &functions(9, 500));
+    let old = universal(&[old_x86, old_arm]);
+    let new = [universal(&[new_x86, new_arm]), archive.repeat(2)].concat();
+    let patch = round_trip(&old, &new, &exe());
     let whole = stream(&patch);
-    for at in 0..whole.len().min(400) {
+    let (head, tail) = (0..whole.len().min(400), whole.len() - 400..whole.len());
+    for at in head.chain(tail).step_by(3) {
         let mut bad = whole.clone();
         bad[at] ^= 1;
         if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
@@ -110,6 +121,7 @@ fn a_universal_program_that_is_damaged_has_a_patch() {
         }
         assert!(run(&with_stream(&patch, &whole[..at]), &old).is_err(), "cut to {at}");
     }
+    assert!(run(&with_stream(&patch, &[&whole[..], b"more"].concat()), &old).is_err());
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::image::{IMAGE_MEMORY, Image};
 use super::layout::{self, Layout};
 use super::map::{Map, map_memory};
 use super::memory::Budget;
-use super::parts::{self, Part};
+use super::parts::Parts;
+use super::plain::Plain;
 use super::scan;
 use super::targets::Targets;
 use super::window::WINDOW_MEMORY;
@@ -37,14 +38,13 @@ pub(crate) fn decode<'a>(
             return Err(CodecError::Field { field, expected: "below 2 GiB", found });
         }
     }
-    let (old_size, new_size) = (header.from_size as usize, header.to_size as usize);
     // Before anything is allocated.
     Budget::new(header.memory).take(FIXED)?;
     let input = Frames::new(body, "patch", FRAME_LOG)?;
-    let mut coder = Decoder::new(Box::new(input));
-    let parts = parts::code(&mut coder, &[], (old_size, new_size))?.into_iter();
-    let mut reader = Reader { old, parts, memory: header.memory, current: Current::Between(coder) };
-    reader.begin()?;
+    let coder = Decoder::new(Box::new(input));
+    let parts = Parts::new((header.from_size as usize, header.to_size as usize));
+    let mut reader = Reader { header: header.clone(), old, parts, current: Current::Done };
+    reader.begin(coder)?;
     Ok(Box::new(reader))
 }
 
@@ -88,16 +88,15 @@ pub(crate) fn prepare<'a, C: Coder>(
 
 /// The parts of the new file, one after another.
 struct Reader<'a> {
+    header: Header,
     old: OldFile<'a>,
-    parts: std::vec::IntoIter<Part>,
-    memory: u64,
+    parts: Parts,
     current: Current<'a>,
 }
 
 enum Current<'a> {
-    /// No part has begun, or one is done.
-    Between(Decoder<'a>),
-    Part(Box<Body<'a, Decoder<'a>>>),
+    Program(Box<Body<'a, Decoder<'a>>>),
+    Plain(Plain<'a>),
     /// Everything is done, or failed.
     Done,
 }
@@ -107,8 +106,12 @@ impl Read for Reader<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while let Current::Part(body) = &mut self.current {
-            let length = body.shared.out.take(buffer);
+        loop {
+            let length = match &mut self.current {
+                Current::Program(body) => body.shared.out.take(buffer),
+                Current::Plain(plain) => plain.read(buffer)?,
+                Current::Done => return Ok(0),
+            };
             if length > 0 {
                 return Ok(length);
             }
@@ -117,45 +120,43 @@ impl Read for Reader<'_> {
                 return Err(carry(error));
             }
         }
-        Ok(0)
     }
 }
 
-impl Reader<'_> {
-    /// Makes a piece of the current part, or goes on to the next one.
+impl<'a> Reader<'a> {
+    /// Makes a piece of a program, or goes on to the next part.
     fn step(&mut self) -> Result<(), CodecError> {
         match std::mem::replace(&mut self.current, Current::Done) {
-            Current::Part(body) if body.is_whole() => {
-                self.current = Current::Between(body.into_coder().0);
-                self.begin()
-            }
-            Current::Part(mut body) => {
+            Current::Program(mut body) if !body.is_whole() => {
                 let before = body.shared.out.len();
                 body.step()?;
                 if body.shared.out.len() == before {
                     return Err(damaged("it makes no progress"));
                 }
-                self.current = Current::Part(body);
+                self.current = Current::Program(body);
                 Ok(())
             }
-            other => {
-                self.current = other;
-                Ok(())
-            }
+            Current::Program(body) => self.begin(body.into_coder().0),
+            Current::Plain(plain) => self.begin(plain.into_coder()?),
+            Current::Done => Ok(()),
         }
     }
 
     /// Begins the next part; behind the last one the stream must end.
-    fn begin(&mut self) -> Result<(), CodecError> {
-        let Current::Between(mut coder) = std::mem::replace(&mut self.current, Current::Done) else { return Ok(()) };
-        let Some(part) = self.parts.next() else { return coder.finish() };
-        let mut budget = Budget::new(self.memory);
+    fn begin(&mut self, mut coder: Decoder<'a>) -> Result<(), CodecError> {
+        let Some(part) = self.parts.code(&mut coder, None)? else { return coder.finish() };
+        let old = self.old.part(&part.old);
+        if part.is_plain {
+            self.current = Current::Plain(Plain::new(coder, &self.header, old, &part)?);
+            return Ok(());
+        }
+        let mut budget = Budget::new(self.header.memory);
         budget.take(FIXED)?;
         let empty = Layout::default();
         let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
-        let image = Image::new(self.old.clone(), part.old);
+        let image = Image::new(old, part.old.len());
         let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len() };
-        self.current = Current::Part(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
+        self.current = Current::Program(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
         Ok(())
     }
 }

@@ -18,35 +18,46 @@ use super::derive::Derived;
 use super::image::Image;
 use super::layout::{self, Layout};
 use super::memory::Budget;
-use super::parts::{self, Part};
-use crate::CodecError;
+use super::parts::Parts;
+use super::plain;
 use crate::coding::Body;
 use crate::old::OldFile;
+use crate::{CodecError, bidiff};
+use slices::Piece;
 
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
 /// programs whose headers say what can't be coded.
-pub(crate) fn encode(old: &[u8], new: &[u8]) -> Result<Option<Body>, CodecError> {
-    let Ok(Some(coded)) = code(old, new) else { return Ok(None) };
+pub(crate) fn encode(old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
+    let Ok(Some(coded)) = code(old, new, level) else { return Ok(None) };
     let (bytes, _) = coded.coder.finish();
     Ok(coded.is_right.then(|| Body { bytes: frame::raw(&bytes), memory: coded.memory }))
 }
 
 /// What each stream of such a body takes.
-pub(crate) fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
-    let accounts = code(old, new)?.map(|coded| coded.coder.finish().1);
+pub(crate) fn streams(old: &[u8], new: &[u8], level: i32) -> Result<Vec<(&'static str, usize)>, CodecError> {
+    let accounts = code(old, new, level)?.map(|coded| coded.coder.finish().1);
     Ok(accounts.map_or_else(Vec::new, |accounts| STREAMS.iter().copied().zip(accounts).collect()))
 }
 
-fn code(old: &[u8], new: &[u8]) -> Result<Option<Coded>, CodecError> {
-    let Some(parts) = slices::parts(old, new) else { return Ok(None) };
-    let (parts, layouts): (Vec<Part>, Vec<_>) = parts.into_iter().unzip();
-    let mut coder = Encoder::new();
-    parts::code(&mut coder, &parts, (old.len(), new.len()))?;
-    let mut coded = Coded { coder, memory: 0, misses: Vec::new(), is_right: true };
-    for (part, layouts) in parts.into_iter().zip(layouts) {
-        let files = Files { old: &old[part.old], new: &new[part.new], layouts, derived: Vec::new() };
+fn code(old: &[u8], new: &[u8], level: i32) -> Result<Option<Coded>, CodecError> {
+    let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
+    let mut parts = Parts::new((old.len(), new.len()));
+    let mut coded = Coded { coder: Encoder::new(), memory: 0, misses: Vec::new(), is_right: true };
+    for Piece { mut part, layouts } in pieces {
+        let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
+        let is_program = layouts.is_some();
+        let files = Files { old, new, layouts: layouts.unwrap_or_default(), derived: Vec::new() };
         let matches = matcher::matches(&files)?;
-        let next = files.with_derived().code_twice(&matches, coded.coder)?;
+        let files = files.with_derived();
+        let body = if is_program { None } else { files.plainly(&matches, level)? };
+        part.is_plain = body.is_some();
+        parts.code(&mut coded.coder, Some(&part))?;
+        if let Some(body) = body {
+            plain::write(&mut coded.coder, &body.bytes);
+            coded.memory = coded.memory.max(body.memory + plain::AROUND);
+            continue;
+        }
+        let next = files.code_twice(&matches, coded.coder)?;
         let (memory, is_right) = (coded.memory.max(next.memory), coded.is_right && next.is_right);
         coded = Coded { memory, is_right, ..next };
     }
@@ -89,8 +100,15 @@ impl Files<'_> {
         self.code(&matches, coder, Some(misses))
     }
 
+    /// What the plain codec makes of them, if that is smaller.
+    fn plainly(&self, matches: &[Match], level: i32) -> Result<Option<Body>, CodecError> {
+        let body = bidiff::encode(self.old, self.new, level)?;
+        let (bytes, _) = self.code_twice(matches, Encoder::new())?.coder.finish();
+        Ok(Some(body).filter(|body| body.bytes.len() < bytes.len()))
+    }
+
     fn image<'i>(bytes: &'i &'i [u8]) -> Image<'i> {
-        Image::new(OldFile::trusted(bytes), 0..bytes.len())
+        Image::new(OldFile::trusted(bytes), bytes.len())
     }
 
     fn code(&self, matches: &[Match], mut coder: Encoder, misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {

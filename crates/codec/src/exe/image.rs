@@ -4,7 +4,6 @@
 use crate::CodecError;
 use crate::error::classify;
 use crate::old::OldFile;
-use std::ops::Range;
 
 const PAGE: usize = 8 << 10;
 const SLOTS: usize = 512;
@@ -14,8 +13,6 @@ pub(crate) const IMAGE_MEMORY: u64 = (PAGE * SLOTS) as u64;
 
 pub(crate) struct Image<'a> {
     file: OldFile<'a>,
-    /// Where the part begins, and its length.
-    start: usize,
     size: usize,
     /// Each page has one slot where it may lie.
     pages: Vec<u8>,
@@ -24,9 +21,8 @@ pub(crate) struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    pub(crate) fn new(file: OldFile<'a>, part: Range<usize>) -> Self {
-        let (start, size) = (part.start, part.len());
-        Image { file, start, size, pages: vec![0; PAGE * SLOTS], numbers: [usize::MAX; SLOTS], failed: None }
+    pub(crate) fn new(file: OldFile<'a>, size: usize) -> Self {
+        Image { file, size, pages: vec![0; PAGE * SLOTS], numbers: [usize::MAX; SLOTS], failed: None }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -71,7 +67,7 @@ impl<'a> Image<'a> {
         self.numbers[slot] = usize::MAX;
         let length = self.size.saturating_sub(number * PAGE).min(PAGE);
         page[length..].fill(0);
-        let read = self.file.read_at((self.start + number * PAGE) as u64, &mut page[..length]);
+        let read = self.file.read_at(number as u64 * PAGE as u64, &mut page[..length]);
         read.map_err(|error| classify("patch", error))?;
         self.numbers[slot] = number;
         Ok(())

@@ -30,7 +30,7 @@ pub struct Function {
 const BASE: u64 = 0x1_4000_0000;
 const TEXT: usize = 0x1000;
 
-fn noise(state: &mut u64) -> u64 {
+pub fn noise(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

@@ -2,6 +2,7 @@
 
 use super::sections::{self, Section};
 use crate::exe::layout::{Content, Layout, Region, Segment};
+use object::read::elf::FileHeader;
 use object::{Architecture, BinaryFormat, Object, ObjectSection, ObjectSegment};
 
 /// Pseudo addresses of what is not loaded begin at a multiple of this.
@@ -20,13 +21,30 @@ pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
     Some((old_layout.layout, new_layout.layout))
 }
 
-/// The layout of a program that the old file has nothing like.
-pub(super) fn alone(new: &[u8]) -> (Layout, Layout) {
-    let described = object::File::parse(new).ok().and_then(|file| Described::of(&file, new));
+/// The layouts for a program that the old file has nothing like.
+pub(super) fn alone(new: &[u8]) -> Option<(Layout, Layout)> {
+    let mut new = Described::of(&object::File::parse(new).ok()?, new)?;
     let mut old = Described { layout: Layout::default(), regions: Vec::new() };
-    let Some(mut new) = described else { return Default::default() };
     pair(&mut old, &mut new);
-    (old.layout, new.layout)
+    Some((old.layout, new.layout))
+}
+
+/// How many bytes belong to a program; all, if it is none that is known.
+pub(super) fn length(bytes: &[u8]) -> usize {
+    let Ok(file) = object::File::parse(bytes) else { return bytes.len() };
+    let segments = file.segments().map(|segment| segment.file_range());
+    let sections = file.sections().filter_map(|section| section.file_range());
+    let headers = match &file {
+        object::File::Elf64(file) => {
+            let header = file.elf_header();
+            let (offset, count) = (header.e_shoff(file.endian()), file.elf_section_table().len());
+            (offset, count as u64 * u64::from(header.e_shentsize(file.endian())))
+        }
+        _ => (0, 0),
+    };
+    let ends = segments.chain(sections).chain([headers]).map(|(offset, length)| offset.saturating_add(length));
+    let end = ends.max().filter(|end| *end > 0).unwrap_or(u64::MAX);
+    usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len())
 }
 
 /// A layout whose regions have names.
