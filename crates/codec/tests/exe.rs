@@ -5,7 +5,7 @@ mod programs;
 
 use programs::{FORMS, Form, functions, program, universal};
 use proptest::prelude::*;
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, diff, read_header};
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
 use upstep_model::{Codec, Digest};
 
 const LIMITS: ApplyLimits = ApplyLimits { memory: 64 << 20 };
@@ -136,6 +136,24 @@ fn what_is_no_program_goes_by_the_plain_codec() {
     // Headers that point behind the end.
     for length in [1, 63, 64, 100, 600, 0x1100, old.len() - 1] {
         round_trip(&old[..length], &new[..length.min(new.len())], &DiffOptions::default());
+    }
+}
+
+#[test]
+fn only_the_codec_that_was_asked_for_is_tried() {
+    let (old, new) = pair(Form::ElfX86, 1, 100);
+    for (options, expected) in [
+        (exe(), vec![Codec::Exe]),
+        (bidiff(), vec![Codec::Bidiff]),
+        (DiffOptions::default(), vec![Codec::Exe, Codec::Bidiff]),
+    ] {
+        let diffed = compare(&old, &new, &options).expect("a patch");
+        assert_eq!(codec(&diffed.patch), expected[0]);
+        assert_eq!(diffed.tried.iter().map(|(codec, _)| codec.clone()).collect::<Vec<_>>(), expected);
+        for (codec, bytes) in diffed.tried {
+            let alone = DiffOptions { codec: Some(codec), ..DiffOptions::default() };
+            assert_eq!(diff(&old, &new, &alone).expect("a patch").len() as u64, bytes);
+        }
     }
 }
 

@@ -3,18 +3,18 @@
 mod programs;
 
 use programs::{FORMS, Form, functions, noise, program, universal};
-use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header};
+use upstep_codec::{ApplyLimits, DiffOptions, Diffed, apply, compare, read_header};
 use upstep_model::Codec;
 
 /// The patch by the better codec, which is checked, and the length of the one by the plain codec.
 fn patches(old: &[u8], new: &[u8]) -> (Vec<u8>, usize) {
-    let patch = diff(old, new, &DiffOptions::default()).expect("a patch");
+    let Diffed { patch, tried } = compare(old, new, &DiffOptions::default()).expect("a patch");
+    assert_eq!(tried[0], (codec(&patch), patch.len() as u64));
     let memory = read_header(&mut &patch[..]).expect("a header").memory;
     let mut out = Vec::new();
     apply(&patch[..], old, &mut out, &ApplyLimits { memory }).expect("its own patch");
     assert!(out == new, "{} to {} bytes", old.len(), new.len());
-    let plain = DiffOptions { codec: Some(Codec::Bidiff), ..DiffOptions::default() };
-    let plain = diff(old, new, &plain).expect("a plain patch").len();
+    let plain = tried.iter().find(|(codec, _)| *codec == Codec::Bidiff).expect("it always applies").1 as usize;
     assert!(patch.len() <= plain, "{} bytes, {plain} by the plain codec", patch.len());
     (patch, plain)
 }
