@@ -3,7 +3,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, functions, program, universal};
+use programs::{FORMS, Form, chained, functions, program, universal};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
 use upstep_model::{Codec, Digest};
@@ -58,6 +58,18 @@ fn addresses_that_move_cost_nearly_nothing() {
         let plain = round_trip(&old, &new, &bidiff());
         assert_eq!(codec(&patch), Codec::Exe, "{form:?}");
         assert!(patch.len() * 5 < plain.len(), "{form:?}: {} of {} bytes", patch.len(), plain.len());
+    }
+}
+
+#[test]
+fn chained_addresses_cost_what_others_do() {
+    for form in [Form::MachX86, Form::MachArm64] {
+        let (mut old, mut new) = pair(form, 5, 3000);
+        let listed = round_trip(&old, &new, &exe()).len();
+        chained(&mut old);
+        chained(&mut new);
+        let patch = round_trip(&old, &new, &exe()).len();
+        assert!(patch < listed + listed / 50, "{form:?}: {patch} bytes, {listed} where they are not chained");
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, functions, noise, program, universal};
+use programs::{FORMS, Form, chained, functions, noise, program, universal};
 use upstep_codec::{ApplyLimits, DiffOptions, Diffed, apply, compare, read_header};
 use upstep_model::Codec;
 
@@ -108,6 +108,23 @@ fn programs_with_senseless_headers() {
             let mut bad = old.clone();
             bad[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
             patches(&bad, &new);
+        }
+    }
+}
+
+#[test]
+fn chains_that_lead_nowhere() {
+    for form in [Form::MachX86, Form::MachArm64] {
+        let (mut old, mut new) = versions(form, 40);
+        chained(&mut old);
+        chained(&mut new);
+        let end = new.len();
+        for at in (0..10).map(|step| end - 16 - 48 * step) {
+            for value in [u64::MAX, 1 << 63 | 0xfff << 51, 0xfff << 51, 2 << 51 | 0x1000, 0] {
+                new[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                patches(&old, &new);
+                patches(&new, &old);
+            }
         }
     }
 }

@@ -220,6 +220,21 @@ fn macho(form: Form, file: &mut [u8], sections: [(usize, usize, bool); 2]) {
     }
 }
 
+/// Chains the addresses in the data of a program of macOS, as newer linkers do.
+pub fn chained(program: &mut [u8]) {
+    const COMMAND: usize = 32 + 2 * 152;
+    let number = |at: usize| u32::from_le_bytes(*program[at..].first_chunk().expect("a header")) as usize;
+    let (data, size) = (number(32 + 152 + 120), number(32 + 152 + 112));
+    for (at, value) in [(16, 3), (20, 2 * 152 + 16), (COMMAND, 0x8000_0034), (COMMAND + 4, 16)] {
+        put32(program, at, value);
+    }
+    for at in (data..data + size).step_by(16) {
+        let address = u64::from_le_bytes(*program[at..].first_chunk().expect("an address"));
+        // The next one is four times four bytes behind.
+        put64(program, at, (address - BASE) | 4 << 51);
+    }
+}
+
 /// The universal program of macOS that holds these.
 pub fn universal(programs: &[Vec<u8>]) -> Vec<u8> {
     const ALIGNED: usize = 0x4000;

@@ -8,6 +8,9 @@ use object::{Architecture, BinaryFormat, Object, ObjectSection, ObjectSegment};
 /// Pseudo addresses of what is not loaded begin at a multiple of this.
 const ALIGNED: u64 = 1 << 20;
 
+/// ELF's section of relocations that are told by the place alone.
+pub(super) const PACKED: &str = ".relr.dyn";
+
 /// The layouts of two programs of the same form, their regions paired.
 pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
     let (old_file, new_file) = (object::File::parse(old).ok()?, object::File::parse(new).ok()?);
@@ -84,6 +87,8 @@ impl Described {
     fn sections(&mut self, file: &object::File<'_>, bytes: &[u8]) {
         let (low, _) = self.layout.range();
         let mut symbols = None;
+        // Packed relocations have no addends: the data holds the addresses.
+        let is_packed = file.section_by_name(PACKED).is_some();
         for section in file.sections() {
             let Some((offset, length)) = section.file_range() else { continue };
             let length = length.min(section.size()).min((bytes.len() as u64).saturating_sub(offset));
@@ -96,7 +101,7 @@ impl Described {
                 is_text: section.kind() == object::SectionKind::Text,
                 format: file.format(),
                 architecture: file.architecture(),
-                is_fixed: low >= 0x1000,
+                is_fixed: low >= 0x1000 || is_packed,
             };
             let (offset, length) = (offset as usize, length as usize);
             let mut content = sections::content(&described);
