@@ -3,7 +3,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, chained, functions, program, universal};
+use programs::{FORMS, Form, Offsets, chained, functions, program, universal};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
 use upstep_model::{Codec, Digest};
@@ -79,19 +79,23 @@ fn a_universal_program_costs_what_its_programs_do() {
     let (old_arm, new_arm) = pair(Form::MachArm64, 2, 2000);
     let apart: usize =
         [(&old_x86, &new_x86), (&old_arm, &new_arm)].iter().map(|(old, new)| round_trip(old, new, &exe()).len()).sum();
-    let (old, new) = (universal(&[old_x86.clone(), old_arm.clone()]), universal(&[new_x86.clone(), new_arm.clone()]));
-    let both = round_trip(&old, &new, &exe());
-    assert_eq!(codec(&both), Codec::Exe);
-    assert!(both.len() < apart, "{} of {apart} bytes", both.len());
+    let (old_both, new_both) = (&[old_x86.clone(), old_arm.clone()], &[new_x86.clone(), new_arm.clone()]);
+    let [(old, new), long] =
+        [Offsets::Of4Bytes, Offsets::Of8Bytes].map(|form| (universal(old_both, form), universal(new_both, form)));
+    for (old, new) in [(&old, &new), (&long.0, &long.1)] {
+        let both = round_trip(old, new, &exe());
+        assert_eq!(codec(&both), Codec::Exe);
+        assert!(both.len() < apart, "{} of {apart} bytes", both.len());
+    }
     // The order of the programs is nobody's business, nor whether one of them is alone.
-    let turned = universal(&[new_arm.clone(), new_x86.clone()]);
+    let turned = universal(&[new_arm.clone(), new_x86.clone()], Offsets::Of4Bytes);
     assert!(round_trip(&old, &turned, &exe()).len() < apart + 40);
     let alone = round_trip(&old_arm, &new_arm, &exe()).len();
     assert!(round_trip(&old, &new_arm, &exe()).len() < alone + 40);
     let grown = round_trip(&old_arm, &new, &exe());
     assert!(codec(&grown) == Codec::Exe && grown.len() > apart, "{} bytes", grown.len());
     // A program again, for the other kind of processor.
-    let twice = universal(&[new_arm.clone(), new_arm]);
+    let twice = universal(&[new_arm.clone(), new_arm], Offsets::Of4Bytes);
     assert!(round_trip(&old, &twice, &exe()).len() < 2 * alone + 40);
 }
 
@@ -99,7 +103,8 @@ fn a_universal_program_costs_what_its_programs_do() {
 fn a_universal_program_that_is_damaged_has_a_patch() {
     let (old_x86, new_x86) = pair(Form::MachX86, 1, 60);
     let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
-    let (old, new) = (universal(&[old_x86, old_arm]), universal(&[new_x86, new_arm]));
+    let (old, new) =
+        (universal(&[old_x86, old_arm], Offsets::Of4Bytes), universal(&[new_x86, new_arm], Offsets::Of4Bytes));
     for length in [0, 3, 8, 20, 28, 48, 0x4000, 0x4001, 0x4020, 0x5000, 0x8000, old.len() - 1] {
         let length = length.min(old.len()).min(new.len());
         round_trip(&old[..length], &new, &DiffOptions::default());
@@ -120,8 +125,8 @@ fn a_patch_of_parts_that_is_damaged_is_an_error() {
     let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
     // The last part goes by the plain codec.
     let archive = program(Form::ElfX86, &functions(9, 500));
-    let old = universal(&[old_x86, old_arm]);
-    let new = [universal(&[new_x86, new_arm]), archive.repeat(2)].concat();
+    let old = universal(&[old_x86, old_arm], Offsets::Of4Bytes);
+    let new = [universal(&[new_x86, new_arm], Offsets::Of4Bytes), archive.repeat(2)].concat();
     let patch = round_trip(&old, &new, &exe());
     let whole = stream(&patch);
     let (head, tail) = (0..whole.len().min(400), whole.len() - 400..whole.len());

@@ -2,7 +2,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, chained, functions, noise, program, universal};
+use programs::{FORMS, Form, Offsets, chained, functions, noise, program, universal};
 use upstep_codec::{ApplyLimits, DiffOptions, Diffed, apply, compare, read_header};
 use upstep_model::Codec;
 
@@ -160,7 +160,8 @@ fn what_is_appended_to_a_universal_program_or_is_gone_has_a_patch() {
     for (form, tail) in [(Form::MachArm64, 100_000), (Form::PeX86, 70_000), (Form::PeArm64, 1), (Form::MachX86, 0)] {
         let (mut old, mut new) = versions(form, 300);
         if tail == 0 {
-            (old, new) = (universal(&[old.clone(), old]), universal(&[new.clone(), new]));
+            old = universal(&[old.clone(), old], Offsets::Of8Bytes);
+            new = universal(&[new.clone(), new], Offsets::Of4Bytes);
         }
         let (before, after) = (random(8, 70_000), random(9, tail));
         patches(&[&old[..], &before].concat(), &[&new[..], &after].concat());

@@ -235,15 +235,25 @@ pub fn chained(program: &mut [u8]) {
     }
 }
 
+/// How a universal program of macOS says where its programs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offsets {
+    Of4Bytes,
+    Of8Bytes,
+}
+
 /// The universal program of macOS that holds these.
-pub fn universal(programs: &[Vec<u8>]) -> Vec<u8> {
+pub fn universal(programs: &[Vec<u8>], offsets: Offsets) -> Vec<u8> {
     const ALIGNED: usize = 0x4000;
-    let mut head = [0xcafe_babe, programs.len() as u32].map(u32::to_be_bytes).concat();
+    let is_long = offsets == Offsets::Of8Bytes;
+    let magic = if is_long { 0xcafe_babf } else { 0xcafe_babe };
+    let mut head = [magic, programs.len() as u32].map(u32::to_be_bytes).concat();
     let mut file = vec![0; ALIGNED];
     for program in programs {
         let number = |at: usize| u32::from_le_bytes(*program[at..].first_chunk().expect("a header"));
-        let fields = [number(4), number(8), file.len() as u32, program.len() as u32, 14];
-        head.extend(fields.map(u32::to_be_bytes).concat());
+        let (start, size) = (file.len() as u32, program.len() as u32);
+        let fields: &[u32] = if is_long { &[0, start, 0, size, 14, 0] } else { &[start, size, 14] };
+        head.extend([number(4), number(8)].iter().chain(fields).flat_map(|field| field.to_be_bytes()));
         file.extend(program);
         file.resize(file.len().next_multiple_of(ALIGNED), 0);
     }
