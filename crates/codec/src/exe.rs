@@ -32,6 +32,8 @@ mod map;
 mod memory;
 mod nibble;
 mod number;
+mod parts;
+mod plain;
 mod rank;
 mod reference;
 mod renaming;

@@ -1,5 +1,6 @@
 //! Finds the references of the old file: all that its regions say they hold.
 
+mod chained;
 mod code;
 mod exceptions;
 mod frames;
@@ -139,6 +140,7 @@ impl<'a, 'f> Scanner<'a, 'f> {
         // A table that ends early is no error: what was found until there is used.
         let _ = match region.content {
             Content::Pointers | Content::UnwindData => self.pointers(region),
+            Content::ChainedPointers => self.chained_pointers(region),
             Content::Relocations => self.relocations(region),
             Content::Frames32 => self.frames(region, 4),
             Content::Frames64 => self.frames(region, 8),
