@@ -77,6 +77,9 @@ pub enum BenchError {
         /// The line that is missing.
         marker: &'static str,
     },
+    /// A plot can't be drawn.
+    #[error("can't draw a plot: {0}")]
+    Plot(String),
     /// Nothing matches what was asked for.
     #[error("no program of the corpus matches {pattern:?}")]
     NoMatch {

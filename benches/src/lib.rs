@@ -12,8 +12,11 @@ pub mod fetch;
 pub mod measure;
 pub mod ours;
 pub mod pair;
+pub mod plain;
+pub mod plot;
 pub mod readme;
 pub mod report;
+pub mod scaling;
 pub mod tool;
 
 pub use error::BenchError;

@@ -4,7 +4,7 @@ use crate::child::{self, Usage};
 use crate::corpus::digest;
 use crate::pair::Pair;
 use crate::report::{Cost, Measured, PatchBy};
-use crate::tool::Tool;
+use crate::tool::{Tool, xz};
 use crate::{BenchError, ours, output};
 use std::fs;
 use std::path::Path;
@@ -31,10 +31,21 @@ pub fn measure(pair: &Pair, tools: &[Tool]) -> Result<Measured, BenchError> {
         new_bytes: length(new)?,
         full_bytes: length(&download)?,
         full,
+        xz: if xz::is_present() { Some(packed(new, scratch.path())?) } else { None },
         patches,
     })
 }
 
+/// The file as a download without patches.
+fn packed(new: &Path, scratch: &Path) -> Result<Cost, BenchError> {
+    let (file, compressed) = (scratch.join("file"), scratch.join("file.xz"));
+    fs::copy(new, &file).map_err(BenchError::io("copy", new))?;
+    let diff = child::measure(&mut xz::compress(&file))?;
+    let apply = child::measure(&mut xz::unpack(&compressed))?;
+    Ok(Cost { bytes: length(&compressed)?, diff, apply })
+}
+
+/// One tool's patch, made, applied and compared.
 fn one(tool: Tool, old: &Path, new: &Path, scratch: &Path) -> Result<Cost, BenchError> {
     let (patch, again) = (scratch.join("patch"), scratch.join("again"));
     for left in [&patch, &again] {

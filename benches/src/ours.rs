@@ -1,6 +1,6 @@
-//! Our own codec as a child process, so that it is measured like the others.
+//! Our own codec, and what it is built on, as child processes, so that they are measured like the others.
 
-use crate::BenchError;
+use crate::{BenchError, plain};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
@@ -24,6 +24,16 @@ pub fn apply(old: &Path, patch: &Path, new: &Path) -> Command {
 /// A command that makes a full.
 pub fn full(artifact: &Path, download: &Path) -> Command {
     command("full", &[artifact, download])
+}
+
+/// The same by bidiff and zstd alone.
+pub fn plain_diff(old: &Path, new: &Path, patch: &Path) -> Command {
+    command("plain-diff", &[old, new, patch])
+}
+
+/// Applies such a patch.
+pub fn plain_apply(old: &Path, patch: &Path, new: &Path) -> Command {
+    command("plain-apply", &[old, patch, new])
 }
 
 fn command(verb: &str, paths: &[&Path]) -> Command {
@@ -69,6 +79,14 @@ fn run(args: &[OsString]) -> Result<(), BenchError> {
             upstep_codec::apply(patch, &open(path(1))?, &mut new, &ApplyLimits::default())
                 .map_err(codec("apply the patch"))?;
             flush(new, path(3))
+        }
+        Some("plain-diff") => {
+            let patch = plain::diff(&read(path(1))?, &read(path(2))?).map_err(BenchError::io("compare", path(1)))?;
+            fs::write(path(3), patch).map_err(BenchError::io("write", path(3)))
+        }
+        Some("plain-apply") => {
+            let new = plain::apply(&read(path(1))?, &read(path(2))?).map_err(BenchError::io("apply", path(2)))?;
+            fs::write(path(3), new).map_err(BenchError::io("write", path(3)))
         }
         _ => {
             let artifact = open(path(1))?;

@@ -1,7 +1,8 @@
 //! The README's tables, from what was measured.
 
 use crate::BenchError;
-use crate::report::{Measured, Report, megabytes};
+use crate::report::{Cost, Measured, Report, megabytes};
+use crate::scaling::Scaling;
 use crate::tool::Tool;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,17 +12,17 @@ const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
 /// Puts the tables between the two markers of `readme`.
-pub fn write(readme: &Path, report: &Report) -> Result<(), BenchError> {
+pub fn write(readme: &Path, report: &Report, scaling: Option<&Scaling>) -> Result<(), BenchError> {
     let text = fs::read_to_string(readme).map_err(BenchError::io("read", readme))?;
     let missing = |marker| BenchError::Marker { path: readme.to_owned(), marker };
     let (before, rest) = text.split_once(BEGIN).ok_or_else(|| missing(BEGIN))?;
     let (_, after) = rest.split_once(END).ok_or_else(|| missing(END))?;
-    let text = format!("{before}{BEGIN}\n{}{END}{after}", tables(report));
+    let text = format!("{before}{BEGIN}\n{}{END}{after}", tables(report, scaling));
     fs::write(readme, text).map_err(BenchError::io("write", readme))
 }
 
-/// The tables as Markdown.
-pub fn tables(report: &Report) -> String {
+/// The tables as Markdown, and where the plots are.
+pub fn tables(report: &Report, scaling: Option<&Scaling>) -> String {
     let tools: Vec<Tool> = Tool::ALL.into_iter().filter(|tool| !report.missing.contains(tool)).collect();
     let mut text = format!(
         "Bytes to send for an update; the smallest is bold. Measured on {} with `cargo bench -p upstep-benches`, {}, {} cores.\n\n",
@@ -49,8 +50,15 @@ pub fn tables(report: &Report) -> String {
         let names: Vec<_> = report.missing.iter().map(|tool| tool.name()).collect();
         let _ = writeln!(text, "Not installed, so not measured: {}.", names.join(", "));
     }
+    text.push_str("\n![Patch sizes by pair and tool](docs/plots/sizes.svg)\n");
+    if report.pairs.iter().any(|pair| pair.xz.is_some()) {
+        text.push_str("\n![Patch size against the time to apply it](docs/plots/apply.svg)\n");
+    }
     if let Some(largest) = report.pairs.iter().max_by_key(|pair| pair.new_bytes) {
         text.push_str(&costs(largest, &tools));
+    }
+    if scaling.is_some() {
+        text.push_str("\n![Time against the length of the file](docs/plots/scaling.svg)\n");
     }
     text
 }
@@ -92,19 +100,16 @@ fn costs(pair: &Measured, tools: &[Tool]) -> String {
         pair.to,
         grouped(pair.new_bytes)
     );
-    for tool in tools {
-        if let Some(cost) = pair.by(*tool) {
-            let (diff, apply) = (&cost.diff, &cost.apply);
-            let _ = writeln!(
-                text,
-                "| {} | {:.1} | {} | {:.2} | {} |",
-                tool.name(),
-                diff.cpu_seconds,
-                megabytes(diff),
-                apply.cpu_seconds,
-                megabytes(apply)
-            );
-        }
+    let patches = tools.iter().filter_map(|tool| Some((tool.name(), pair.by(*tool)?)));
+    for (name, Cost { diff, apply, .. }) in patches.chain(pair.xz.iter().map(|cost| ("the full, xz -9e", cost))) {
+        let _ = writeln!(
+            text,
+            "| {name} | {:.1} | {} | {:.2} | {} |",
+            diff.cpu_seconds,
+            megabytes(diff),
+            apply.cpu_seconds,
+            megabytes(apply)
+        );
     }
     text
 }
@@ -125,40 +130,11 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::child::Usage;
-    use crate::report::{Cost, PatchBy};
-
-    fn report() -> Report {
-        let usage = Usage { wall_seconds: 1.0, cpu_seconds: 0.5, peak_bytes: 12_345_678 };
-        let cost = |bytes| Ok(Cost { bytes, diff: usage, apply: usage });
-        let patches = vec![
-            PatchBy { tool: Tool::Upstep, result: cost(2000) },
-            PatchBy { tool: Tool::HDiffPatch, result: cost(1000) },
-            PatchBy { tool: Tool::Zstd, result: Err("it crashed".to_owned()) },
-        ];
-        let pair = Measured {
-            program: "hello".to_owned(),
-            from: "1.0.0".to_owned(),
-            to: "1.1.0".to_owned(),
-            old_bytes: 1,
-            new_bytes: 1_234_567,
-            full_bytes: 345_678,
-            full: usage,
-            patches,
-        };
-        let missing = vec![Tool::Bsdiff, Tool::Xdelta3];
-        Report {
-            date: "2026-01-02".to_owned(),
-            machine: "linux x86_64".to_owned(),
-            cores: 2,
-            missing,
-            pairs: vec![pair],
-        }
-    }
+    use crate::report::tests::report;
 
     #[test]
     fn losses_failures_and_missing_tools_are_shown() {
-        let text = tables(&report());
+        let text = tables(&report(), None);
         assert!(text.contains("| hello | 1.0.0 to 1.1.0 | 345,678 | 2,000 | **1,000** | failed |"), "{text}");
         assert!(text.contains("HDiffPatch on 1. HDiffPatch takes 0.50 times"), "{text}");
         assert!(text.contains("not measured: bsdiff, xdelta3."), "{text}");
@@ -170,12 +146,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let readme = folder.path().join("README.md");
         fs::write(&readme, format!("before\n{BEGIN}\nold\n{END}\nafter\n")).expect("written");
-        write(&readme, &report()).expect("markers are there");
+        write(&readme, &report(), None).expect("markers are there");
         let once = fs::read_to_string(&readme).expect("text");
         assert!(once.starts_with("before\n<!--") && once.ends_with("-->\nafter\n") && !once.contains("\nold\n"));
-        write(&readme, &report()).expect("markers are still there");
+        write(&readme, &report(), None).expect("markers are still there");
         assert_eq!(fs::read_to_string(&readme).expect("text"), once);
         fs::write(&readme, "nothing").expect("written");
-        assert!(matches!(write(&readme, &report()), Err(BenchError::Marker { .. })));
+        assert!(matches!(write(&readme, &report(), None), Err(BenchError::Marker { .. })));
     }
 }

@@ -40,6 +40,8 @@ pub struct Measured {
     pub full_bytes: u64,
     /// What making that took.
     pub full: Usage,
+    /// The newer file by `xz -9e`, and what unpacking that takes; nothing where xz is not installed.
+    pub xz: Option<Cost>,
     /// What each tool that is there did.
     pub patches: Vec<PatchBy>,
 }
@@ -119,19 +121,22 @@ impl fmt::Display for Measured {
             "  {:<18} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8}",
             "", "patch", "of full", "diff s", "MB", "apply s", "MB"
         )?;
-        for patch in &self.patches {
-            let name = patch.tool.name();
-            match &patch.result {
-                Ok(cost) => writeln!(
-                    f,
-                    "  {name:<18} {:>10} {:>7.1}% {:>8.2} {:>8} {:>8.2} {:>8}",
-                    cost.bytes,
-                    cost.bytes as f64 * 100.0 / (*full_bytes).max(1) as f64,
-                    cost.diff.cpu_seconds,
-                    megabytes(&cost.diff),
-                    cost.apply.cpu_seconds,
-                    megabytes(&cost.apply),
-                )?,
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, cost: &Cost| {
+            writeln!(
+                f,
+                "  {name:<18} {:>10} {:>7.1}% {:>8.2} {:>8} {:>8.2} {:>8}",
+                cost.bytes,
+                cost.bytes as f64 * 100.0 / (*full_bytes).max(1) as f64,
+                cost.diff.cpu_seconds,
+                megabytes(&cost.diff),
+                cost.apply.cpu_seconds,
+                megabytes(&cost.apply),
+            )
+        };
+        let results = self.patches.iter().map(|patch| (patch.tool.name(), patch.result.as_ref()));
+        for (name, result) in results.chain(self.xz.iter().map(|cost| ("full, xz -9e", Ok(cost)))) {
+            match result {
+                Ok(cost) => row(f, name, cost)?,
                 Err(reason) => writeln!(f, "  {name:<18} failed: {reason}")?,
             }
         }
@@ -142,4 +147,39 @@ impl fmt::Display for Measured {
 /// The peak in MB, rounded up.
 pub fn megabytes(usage: &Usage) -> u64 {
     usage.peak_bytes.div_ceil(1_000_000)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two tools and a failure on one pair.
+    pub(crate) fn report() -> Report {
+        let usage = Usage { wall_seconds: 1.0, cpu_seconds: 0.5, peak_bytes: 12_345_678 };
+        let cost = |bytes| Ok(Cost { bytes, diff: usage, apply: usage });
+        let patches = vec![
+            PatchBy { tool: Tool::Upstep, result: cost(2000) },
+            PatchBy { tool: Tool::HDiffPatch, result: cost(1000) },
+            PatchBy { tool: Tool::Zstd, result: Err("it crashed".to_owned()) },
+        ];
+        let pair = Measured {
+            program: "hello".to_owned(),
+            from: "1.0.0".to_owned(),
+            to: "1.1.0".to_owned(),
+            old_bytes: 1,
+            new_bytes: 1_234_567,
+            full_bytes: 345_678,
+            full: usage,
+            xz: None,
+            patches,
+        };
+        let missing = vec![Tool::Bsdiff, Tool::Xdelta3];
+        Report {
+            date: "2026-01-02".to_owned(),
+            machine: "linux x86_64".to_owned(),
+            cores: 2,
+            missing,
+            pairs: vec![pair],
+        }
+    }
 }

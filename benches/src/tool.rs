@@ -11,6 +11,9 @@ pub enum Tool {
     /// Our codec.
     #[serde(rename = "upstep")]
     Upstep,
+    /// The crates bidiff, bipatch and zstd as they are, level 22.
+    #[serde(rename = "bidiff + zstd")]
+    Bidiff,
     /// HDiffPatch with LZMA2, by its Python binding.
     #[serde(rename = "hdiffpatch")]
     HDiffPatch,
@@ -27,13 +30,14 @@ pub enum Tool {
 
 impl Tool {
     /// All of them, ours first.
-    pub const ALL: [Tool; 5] = [Tool::Upstep, Tool::HDiffPatch, Tool::Bsdiff, Tool::Zstd, Tool::Xdelta3];
+    pub const ALL: [Tool; 6] = [Tool::Upstep, Tool::HDiffPatch, Tool::Bsdiff, Tool::Bidiff, Tool::Zstd, Tool::Xdelta3];
 
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Tool::Upstep => "Upstep",
             Tool::HDiffPatch => "HDiffPatch",
+            Tool::Bidiff => "bidiff + zstd",
             Tool::Bsdiff => "bsdiff",
             Tool::Zstd => "zstd --patch-from",
             Tool::Xdelta3 => "xdelta3",
@@ -43,7 +47,7 @@ impl Tool {
     /// Whether it can be run here.
     pub fn is_present(self) -> bool {
         let mut command = match self {
-            Tool::Upstep => return true,
+            Tool::Upstep | Tool::Bidiff => return true,
             Tool::HDiffPatch => {
                 let mut command = python();
                 command.args(["-c", "import hdiffpatch"]);
@@ -61,6 +65,7 @@ impl Tool {
     pub fn diff(self, old: &Path, new: &Path, patch: &Path) -> Command {
         match self {
             Tool::Upstep => ours::diff(old, new, patch),
+            Tool::Bidiff => ours::plain_diff(old, new, patch),
             Tool::HDiffPatch => {
                 const SCRIPT: &str = "
 import sys, hdiffpatch
@@ -89,6 +94,7 @@ open(patch, 'wb').write(made)
     pub fn apply(self, old: &Path, patch: &Path, new: &Path) -> Command {
         match self {
             Tool::Upstep => ours::apply(old, patch, new),
+            Tool::Bidiff => ours::plain_apply(old, patch, new),
             Tool::HDiffPatch => {
                 const SCRIPT: &str = "
 import sys, hdiffpatch
@@ -105,6 +111,26 @@ open(new, 'wb').write(hdiffpatch.apply(open(old, 'rb').read(), open(patch, 'rb')
             }
             Tool::Xdelta3 => with("xdelta3", &["-q", "-f", "-d", "-s"], &[old, patch, new]),
         }
+    }
+}
+
+/// What a full download is without patches: xz at its best, and what unpacking it costs.
+pub mod xz {
+    use super::{Command, Path, child, version_of, with};
+
+    /// Whether it can be run here.
+    pub fn is_present() -> bool {
+        child::succeed(&mut version_of("xz", "--version")).is_ok()
+    }
+
+    /// The command that leaves `FILE.xz`.
+    pub fn compress(file: &Path) -> Command {
+        with("xz", &["-9e", "-k", "-f", "-T1"], &[file])
+    }
+
+    /// The command that unpacks it to `FILE` again.
+    pub fn unpack(compressed: &Path) -> Command {
+        with("xz", &["-d", "-k", "-f", "-T1"], &[compressed])
     }
 }
 

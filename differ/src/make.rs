@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, full};
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Diffed, full};
 use upstep_model::{AppName, Codec, Digest, Full, Release, Version, paths};
 use upstep_store::Store;
 
@@ -32,6 +32,8 @@ pub struct AboutPatch {
     pub digest: Digest,
     /// How it is coded.
     pub codec: Codec,
+    /// Length of the patch by each codec that was tried, in bytes, the smallest first.
+    pub tried: Vec<(Codec, u64)>,
     /// Memory that decoding needs, in bytes, as its header declares.
     pub memory: u64,
     /// How long the diff took.
@@ -186,7 +188,7 @@ fn compress(artifact: &Artifact) -> Result<Made<Full>, DifferError> {
 fn patch(programs: &Programs, wanted: &Wanted, tool: Option<&Path>) -> Result<Patched, DifferError> {
     let (old, new) = (programs.read(&wanted.pair.0)?, programs.read(&wanted.pair.1)?);
     let began = Instant::now();
-    let bytes = upstep_codec::diff(&old, &new, &DiffOptions::default())?;
+    let Diffed { patch: bytes, tried } = upstep_codec::compare(&old, &new, &DiffOptions::default())?;
     let diff_time = began.elapsed();
     drop(new);
     let began = Instant::now();
@@ -211,6 +213,7 @@ fn patch(programs: &Programs, wanted: &Wanted, tool: Option<&Path>) -> Result<Pa
     let about = AboutPatch {
         digest,
         codec: header.codec,
+        tried,
         memory: header.memory,
         diff_time,
         diff_memory: upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1),

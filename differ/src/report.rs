@@ -64,6 +64,8 @@ pub struct Measured {
     pub share: f64,
     /// How it is coded.
     pub codec: String,
+    /// What each codec that was tried would take; the smallest first.
+    pub tried: Vec<Tried>,
     /// How long the diff took, in seconds.
     pub diff_seconds: f64,
     /// The memory that was set aside for the diff, in bytes: it takes no more.
@@ -74,6 +76,29 @@ pub struct Measured {
     pub apply_memory: u64,
     /// The memory that it declares to need, in bytes: what clients compare with their limit.
     pub apply_limit: u64,
+}
+
+/// What a codec would take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tried {
+    /// The codec.
+    pub codec: String,
+    /// Length of the patch in bytes.
+    pub bytes: u64,
+}
+
+impl Measured {
+    /// How the patch is coded, and what that saves.
+    pub fn coding(&self) -> String {
+        let next = self.tried.get(1).filter(|next| next.bytes > 0);
+        next.map_or_else(
+            || self.codec.clone(),
+            |next| {
+                let saved = 1.0 - self.bytes as f64 / next.bytes as f64;
+                format!("{}, {:.0}% below {}", self.codec, saved * 100.0, next.codec)
+            },
+        )
+    }
 }
 
 impl ReleaseReport {
@@ -106,6 +131,12 @@ impl PatchReport {
             bytes: made.bytes.len() as u64,
             share: made.bytes.len() as f64 / full.max(1) as f64,
             codec: made.about.codec.to_string(),
+            tried: made
+                .about
+                .tried
+                .iter()
+                .map(|(codec, bytes)| Tried { codec: codec.to_string(), bytes: *bytes })
+                .collect(),
             diff_seconds: made.about.diff_time.as_secs_f64(),
             diff_memory: made.about.diff_memory,
             apply_seconds: made.about.apply_time.as_secs_f64(),
@@ -120,5 +151,33 @@ impl PatchReport {
             reason: verdict.reason,
             measured,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(tried: &[(&str, u64)]) -> Measured {
+        let tried: Vec<Tried> =
+            tried.iter().map(|(codec, bytes)| Tried { codec: (*codec).to_owned(), bytes: *bytes }).collect();
+        Measured {
+            bytes: tried[0].bytes,
+            share: 0.1,
+            codec: tried[0].codec.clone(),
+            tried,
+            diff_seconds: 1.0,
+            diff_memory: 1,
+            apply_seconds: 1.0,
+            apply_memory: 1,
+            apply_limit: 1,
+        }
+    }
+
+    #[test]
+    fn the_codec_is_named_with_what_it_saves() {
+        assert_eq!(measured(&[("bidiff", 100)]).coding(), "bidiff");
+        assert_eq!(measured(&[("exe", 38), ("bidiff", 100)]).coding(), "exe, 62% below bidiff");
+        assert_eq!(measured(&[("bidiff", 153), ("exe", 259)]).coding(), "bidiff, 41% below exe");
     }
 }

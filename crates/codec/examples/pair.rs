@@ -1,7 +1,7 @@
 //! Makes and applies a patch of two files, and says what it took.
 //!
-//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams]`;
-//! with `streams`: what each stream of the codec `exe` takes.
+//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams] [PATCH]`;
+//! with `streams`: what each stream of the codec `exe` takes; PATCH: where the patch is written.
 
 use std::time::{Duration, Instant};
 use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header, streams};
@@ -9,7 +9,7 @@ use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header, streams};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(old), Some(new)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: pair OLD NEW [CODEC]".into());
+        return Err("usage: pair OLD NEW [CODEC] [PATCH]".into());
     };
     let codec = arguments.next();
     let (old, new) = (std::fs::read(old)?, std::fs::read(new)?);
@@ -23,6 +23,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let patch = diff(&old, &new, &options)?;
     let made = start.elapsed();
+    if let Some(path) = arguments.next() {
+        std::fs::write(path, &patch)?;
+    }
     let header = read_header(&mut &patch[..])?;
     let mut fastest = Duration::MAX;
     for _ in 0..3 {

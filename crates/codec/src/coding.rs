@@ -72,7 +72,7 @@ impl Coding {
     pub(crate) fn encode(self, old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
         match self {
             Coding::Bidiff => bidiff::encode(old, new, level).map(Some),
-            Coding::Exe => exe::encode(old, new),
+            Coding::Exe => exe::encode(old, new, level),
         }
     }
 }

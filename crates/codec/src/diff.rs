@@ -23,8 +23,22 @@ impl Default for DiffOptions {
     }
 }
 
+/// A patch, and what it was chosen from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diffed {
+    /// The smallest patch file.
+    pub patch: Vec<u8>,
+    /// Length of the patch file by each codec that was tried and applies, in bytes, the smallest first.
+    pub tried: Vec<(Codec, u64)>,
+}
+
 /// Makes the patch file that turns `old` into `new`: the smallest of the codings that apply.
 pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, CodecError> {
+    compare(old, new, options).map(|diffed| diffed.patch)
+}
+
+/// The same as [`diff`], and what the other codings would take.
+pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
     check_level(options.level)?;
@@ -41,18 +55,18 @@ pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, Co
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     });
-    let mut best: Option<Vec<u8>> = None;
+    let mut patches = Vec::new();
     for (coding, body) in codings.into_iter().zip(bodies) {
-        let Some(body) = body? else { continue };
-        let patch = patch(old, new, coding, body);
-        if best.as_ref().is_none_or(|best| patch.len() < best.len()) {
-            best = Some(patch);
-        }
+        patches.extend(body?.map(|body| (coding.codec(), patch(old, new, coding, body))));
     }
-    match best {
-        Some(best) => Ok(best),
-        None => Ok(patch(old, new, Coding::Bidiff, bidiff::encode(old, new, options.level)?)),
+    if patches.is_empty() {
+        let body = bidiff::encode(old, new, options.level)?;
+        patches.push((Codec::Bidiff, patch(old, new, Coding::Bidiff, body)));
     }
+    patches.sort_by_key(|(_, patch)| patch.len());
+    let tried = patches.iter().map(|(codec, patch)| (codec.clone(), patch.len() as u64)).collect();
+    let (_, patch) = patches.swap_remove(0);
+    Ok(Diffed { patch, tried })
 }
 
 fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
@@ -74,7 +88,7 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
 pub fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
-    exe::streams(old, new)
+    exe::streams(old, new, DiffOptions::default().level)
 }
 
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.

@@ -31,7 +31,7 @@ mod zeros;
 
 pub use apply::{ApplyLimits, Patch, apply};
 #[cfg(feature = "encode")]
-pub use diff::{DiffOptions, MAX_SIZE, diff, diff_memory, streams};
+pub use diff::{DiffOptions, Diffed, MAX_SIZE, compare, diff, diff_memory, streams};
 pub use error::CodecError;
 pub use header::{FORMAT, Header, MAGIC, read_header};
 pub use old::ReadAt;

@@ -4,6 +4,7 @@ use crate::error::{carry, carry_io};
 use crate::{CodecError, Header};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use upstep_model::Digester;
 
 /// A file that is read at any position without a cursor. A memory map would be faster and is
@@ -76,6 +77,8 @@ pub(crate) const CACHE: u64 = (BLOCK * BLOCKS) as u64;
 /// and each seek would throw the buffer away.
 pub(crate) struct OldFile<'a> {
     file: &'a dyn ReadAt,
+    /// Where the part that is read begins, and its length.
+    start: u64,
     size: u64,
     position: u64,
     /// The blocks in memory, the one used last at the end.
@@ -120,13 +123,19 @@ impl<'a> OldFile<'a> {
         if found != header.from {
             return Err(wrong(Some(found), size));
         }
-        Ok(OldFile { file, size, position: 0, blocks: Vec::new() })
+        Ok(OldFile { file, start: 0, size, position: 0, blocks: Vec::new() })
     }
 
     /// Takes bytes that need no check.
     #[cfg(feature = "encode")]
     pub(crate) fn trusted(bytes: &'a &'a [u8]) -> Self {
-        OldFile { file: bytes, size: bytes.len() as u64, position: 0, blocks: Vec::new() }
+        OldFile { file: bytes, start: 0, size: bytes.len() as u64, position: 0, blocks: Vec::new() }
+    }
+
+    /// A part of the file as if it were all of it. What lies outside of the file can't be read.
+    pub(crate) fn part(&self, part: &Range<usize>) -> OldFile<'a> {
+        let (start, size) = (self.start + part.start as u64, part.len() as u64);
+        OldFile { file: self.file, start, size, position: 0, blocks: Vec::new() }
     }
 
     fn block(&mut self, number: u64) -> io::Result<&Block> {
@@ -156,7 +165,7 @@ impl<'a> OldFile<'a> {
     pub(crate) fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < bytes.len() {
-            match self.file.read_at(&mut bytes[filled..], start + filled as u64) {
+            match self.file.read_at(&mut bytes[filled..], self.start + start + filled as u64) {
                 Ok(0) => return Err(carry(CodecError::Truncated { what: "old file" })),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -266,5 +275,10 @@ mod tests {
         }
         assert_eq!(old.seek(SeekFrom::End(0)).expect("inside"), 100);
         assert_eq!(old.read(&mut [0]).expect("the end"), 0);
+        let mut part = old.part(&(40..60));
+        assert!(part.seek(SeekFrom::Current(21)).is_err());
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).expect("inside");
+        assert!(bytes == file.bytes[40..60]);
     }
 }

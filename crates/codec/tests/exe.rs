@@ -3,9 +3,9 @@
 
 mod programs;
 
-use programs::{FORMS, Form, functions, program};
+use programs::{FORMS, Form, Offsets, chained, functions, program, universal};
 use proptest::prelude::*;
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, diff, read_header};
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
 use upstep_model::{Codec, Digest};
 
 const LIMITS: ApplyLimits = ApplyLimits { memory: 64 << 20 };
@@ -62,6 +62,86 @@ fn addresses_that_move_cost_nearly_nothing() {
 }
 
 #[test]
+fn chained_addresses_cost_what_others_do() {
+    for form in [Form::MachX86, Form::MachArm64] {
+        let (mut old, mut new) = pair(form, 5, 3000);
+        let listed = round_trip(&old, &new, &exe()).len();
+        chained(&mut old);
+        chained(&mut new);
+        let patch = round_trip(&old, &new, &exe()).len();
+        assert!(patch < listed + listed / 50, "{form:?}: {patch} bytes, {listed} where they are not chained");
+    }
+}
+
+#[test]
+fn a_universal_program_costs_what_its_programs_do() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 2000);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 2000);
+    let apart: usize =
+        [(&old_x86, &new_x86), (&old_arm, &new_arm)].iter().map(|(old, new)| round_trip(old, new, &exe()).len()).sum();
+    let (old_both, new_both) = (&[old_x86.clone(), old_arm.clone()], &[new_x86.clone(), new_arm.clone()]);
+    let [(old, new), long] =
+        [Offsets::Of4Bytes, Offsets::Of8Bytes].map(|form| (universal(old_both, form), universal(new_both, form)));
+    for (old, new) in [(&old, &new), (&long.0, &long.1)] {
+        let both = round_trip(old, new, &exe());
+        assert_eq!(codec(&both), Codec::Exe);
+        assert!(both.len() < apart, "{} of {apart} bytes", both.len());
+    }
+    // The order of the programs is nobody's business, nor whether one of them is alone.
+    let turned = universal(&[new_arm.clone(), new_x86.clone()], Offsets::Of4Bytes);
+    assert!(round_trip(&old, &turned, &exe()).len() < apart + 40);
+    let alone = round_trip(&old_arm, &new_arm, &exe()).len();
+    assert!(round_trip(&old, &new_arm, &exe()).len() < alone + 40);
+    let grown = round_trip(&old_arm, &new, &exe());
+    assert!(codec(&grown) == Codec::Exe && grown.len() > apart, "{} bytes", grown.len());
+    // A program again, for the other kind of processor.
+    let twice = universal(&[new_arm.clone(), new_arm], Offsets::Of4Bytes);
+    assert!(round_trip(&old, &twice, &exe()).len() < 2 * alone + 40);
+}
+
+#[test]
+fn a_universal_program_that_is_damaged_has_a_patch() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 60);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
+    let (old, new) =
+        (universal(&[old_x86, old_arm], Offsets::Of4Bytes), universal(&[new_x86, new_arm], Offsets::Of4Bytes));
+    for length in [0, 3, 8, 20, 28, 48, 0x4000, 0x4001, 0x4020, 0x5000, 0x8000, old.len() - 1] {
+        let length = length.min(old.len()).min(new.len());
+        round_trip(&old[..length], &new, &DiffOptions::default());
+        round_trip(&old, &new[..length], &DiffOptions::default());
+    }
+    for at in 4..48 {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut bad = new.clone();
+            bad[at] = value;
+            round_trip(&old, &bad, &exe());
+        }
+    }
+}
+
+#[test]
+fn a_patch_of_parts_that_is_damaged_is_an_error() {
+    let (old_x86, new_x86) = pair(Form::MachX86, 1, 60);
+    let (old_arm, new_arm) = pair(Form::MachArm64, 2, 60);
+    // The last part goes by the plain codec.
+    let archive = program(Form::ElfX86, &functions(9, 500));
+    let old = universal(&[old_x86, old_arm], Offsets::Of4Bytes);
+    let new = [universal(&[new_x86, new_arm], Offsets::Of4Bytes), archive.repeat(2)].concat();
+    let patch = round_trip(&old, &new, &exe());
+    let whole = stream(&patch);
+    let (head, tail) = (0..whole.len().min(400), whole.len() - 400..whole.len());
+    for at in head.chain(tail).step_by(3) {
+        let mut bad = whole.clone();
+        bad[at] ^= 1;
+        if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
+            assert!(out == new, "byte {at}");
+        }
+        assert!(run(&with_stream(&patch, &whole[..at]), &old).is_err(), "cut to {at}");
+    }
+    assert!(run(&with_stream(&patch, &[&whole[..], b"more"].concat()), &old).is_err());
+}
+
+#[test]
 fn what_is_no_program_goes_by_the_plain_codec() {
     let (old, new) = pair(Form::ElfX86, 1, 100);
     let (mac, _) = pair(Form::MachX86, 1, 100);
@@ -73,6 +153,24 @@ fn what_is_no_program_goes_by_the_plain_codec() {
     // Headers that point behind the end.
     for length in [1, 63, 64, 100, 600, 0x1100, old.len() - 1] {
         round_trip(&old[..length], &new[..length.min(new.len())], &DiffOptions::default());
+    }
+}
+
+#[test]
+fn only_the_codec_that_was_asked_for_is_tried() {
+    let (old, new) = pair(Form::ElfX86, 1, 100);
+    for (options, expected) in [
+        (exe(), vec![Codec::Exe]),
+        (bidiff(), vec![Codec::Bidiff]),
+        (DiffOptions::default(), vec![Codec::Exe, Codec::Bidiff]),
+    ] {
+        let diffed = compare(&old, &new, &options).expect("a patch");
+        assert_eq!(codec(&diffed.patch), expected[0]);
+        assert_eq!(diffed.tried.iter().map(|(codec, _)| codec.clone()).collect::<Vec<_>>(), expected);
+        for (codec, bytes) in diffed.tried {
+            let alone = DiffOptions { codec: Some(codec), ..DiffOptions::default() };
+            assert_eq!(diff(&old, &new, &alone).expect("a patch").len() as u64, bytes);
+        }
     }
 }
 

@@ -136,6 +136,7 @@ fn table(release: &ReleaseReport) -> String {
         ">distance",
         ">patch bytes",
         ">of full",
+        "codec",
         ">diff time",
         ">diff memory",
         ">apply time",
@@ -147,9 +148,10 @@ fn table(release: &ReleaseReport) -> String {
         let PatchReport { from, to, distance, kept, reason, measured } = patch;
         let from = if *to == release.version { from.to_string() } else { format!("{from} to {to}") };
         let cells = match measured {
-            Some(Measured { bytes: size, share, diff_seconds, diff_memory, apply_seconds, apply_memory, .. }) => [
+            Some(it @ Measured { bytes: size, share, diff_seconds, diff_memory, apply_seconds, apply_memory, .. }) => [
                 bytes(*size),
                 format!("{:.1}%", share * 100.0),
+                it.coding(),
                 format!("{diff_seconds:.2} s"),
                 megabytes(*diff_memory),
                 format!("{apply_seconds:.2} s"),

@@ -57,7 +57,9 @@ fn the_table_tells_what_was_kept_and_why() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["publish", &sandbox.program(LINUX, "1.0.0")]);
     let text = sandbox.ok(&["publish", &sandbox.program(LINUX, "1.1.0")]);
-    for word in ["from", "distance", "patch bytes", "of full", "diff time", "apply memory", "kept", "cheaper than"] {
+    for word in
+        ["from", "distance", "patch bytes", "of full", "codec", "diff time", "apply memory", "kept", "cheaper than"]
+    {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
     let report = sandbox.json(&["publish", &sandbox.program(LINUX, "1.2.0")]);
@@ -67,6 +69,8 @@ fn the_table_tells_what_was_kept_and_why() {
     for number in ["bytes", "share", "diff_seconds", "diff_memory", "apply_seconds", "apply_memory"] {
         assert!(patch["measured"][number].as_f64().expect(number) > 0.0, "{number}");
     }
+    let measured = &patch["measured"];
+    assert_eq!(measured["tried"][0], serde_json::json!({ "codec": measured["codec"], "bytes": measured["bytes"] }));
 }
 
 #[test]

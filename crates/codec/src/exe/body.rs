@@ -93,9 +93,8 @@ impl<'a, C: Coder> Body<'a, C> {
         self.shared.out.len() >= self.size
     }
 
-    /// For the encoder: where changes and wrong guesses were.
-    #[cfg(feature = "encode")]
-    pub(crate) fn into_misses(self) -> (C, Vec<usize>) {
+    /// The coder, for what comes next; and for the encoder, where changes and wrong guesses were.
+    pub(crate) fn into_coder(self) -> (C, Vec<usize>) {
         (self.shared.coder, self.copier.misses)
     }
 

@@ -51,8 +51,8 @@ pub(crate) trait Coder {
     /// A bit; `one` of 65,536 is the chance that it is set, neither 0 nor all.
     fn bit(&mut self, bit: bool, one: u32) -> bool;
 
-    /// One of 16 symbols; `bounds` are the cumulative chances of 32,768, ascending.
-    fn symbol(&mut self, symbol: usize, bounds: &[u16; 17]) -> usize;
+    /// One of 16 symbols; `bounds` are where their chances of 32,768 begin, ascending from 0.
+    fn symbol(&mut self, symbol: usize, bounds: &[u16; 16]) -> usize;
 
     /// Books what was written since the last call.
     fn account(&mut self, _stream: Stream) {}
@@ -69,6 +69,13 @@ pub(crate) trait Coder {
 }
 
 const RENORMALISE_BELOW: u32 = 1 << 24;
+
+/// Where the chance of a symbol begins and ends.
+#[inline(always)]
+fn chances(bounds: &[u16; 16], symbol: usize) -> (u32, u32) {
+    let high = bounds.get(symbol + 1).copied().unwrap_or(1 << 15);
+    (bounds[symbol].into(), high.into())
+}
 
 /// Bytes that a decoder reads before it knows the first bit; an encoder leaves out zeros at the
 /// end, at most as many.
@@ -175,16 +182,16 @@ impl Coder for Decoder<'_> {
     }
 
     #[inline(always)]
-    fn symbol(&mut self, _: usize, bounds: &[u16; 17]) -> usize {
+    fn symbol(&mut self, _: usize, bounds: &[u16; 16]) -> usize {
         let unit = self.range >> 15;
         let value = (self.code / unit).min(0x7fff) as i16;
-        // As signed numbers, which all bounds but the last one are: compared eight at a time.
+        // As signed numbers: compared eight at a time.
         let mut passed = 0i16;
-        for bound in &bounds[..16] {
+        for bound in bounds {
             passed += i16::from(*bound as i16 <= value);
         }
         let symbol = (passed - 1) as usize & 15;
-        let (low, high) = (u32::from(bounds[symbol & 15]), u32::from(bounds[(symbol & 15) + 1]));
+        let (low, high) = chances(bounds, symbol);
         self.code = self.code.wrapping_sub(unit.wrapping_mul(low));
         self.range = unit.wrapping_mul(high.wrapping_sub(low)).max(1);
         self.renormalise();
@@ -279,9 +286,9 @@ impl Coder for Encoder {
     }
 
     #[inline(always)]
-    fn symbol(&mut self, symbol: usize, bounds: &[u16; 17]) -> usize {
+    fn symbol(&mut self, symbol: usize, bounds: &[u16; 16]) -> usize {
         let unit = self.range >> 15;
-        let (low, high) = (u32::from(bounds[symbol]), u32::from(bounds[symbol + 1]));
+        let (low, high) = chances(bounds, symbol);
         self.low += u64::from(unit) * u64::from(low);
         self.range = unit * (high - low);
         self.renormalise();

@@ -18,7 +18,7 @@ use super::unit::{Substitutions, Unit, Values};
 use super::window::Window;
 
 /// After so many bytes without a change blocks are asked about.
-const CALM: u64 = 40;
+const CALM: u64 = 16;
 const BLOCK: usize = 64;
 
 /// After so many bytes without a change or a wrong guess runs are asked about.
@@ -52,6 +52,10 @@ pub(crate) struct Copier {
     clean: usize,
     certain: usize,
     asked: usize,
+    /// The end of the last block in which something changes: nothing is asked about blocks before.
+    doubtful: usize,
+    /// Of the targets of the window's references.
+    numbers: Vec<u32>,
     /// For the encoder: whether each byte of the window, references apart, differs.
     differs: Vec<bool>,
     /// For the encoder: where changes and wrong guesses are.
@@ -84,6 +88,8 @@ impl Copier {
             clean: 0,
             certain: 0,
             asked: 0,
+            doubtful: 0,
+            numbers: Vec::new(),
             differs: Vec::new(),
             misses: Vec::new(),
         }
@@ -94,7 +100,7 @@ impl Copier {
         if distance.saturating_abs() > FAR {
             self.renaming.forget();
         }
-        (self.clean, self.certain, self.asked) = (0, 0, 0);
+        (self.clean, self.certain, self.asked, self.doubtful) = (0, 0, 0, 0);
     }
 
     /// Writes the bytes of the new file that come from `window`.
@@ -105,6 +111,7 @@ impl Copier {
             self.compare(shared, window, piece.at);
         }
         let length = window.bytes.len();
+        shared.targets.numbers(&window.references, &mut self.numbers);
         let references = &window.references;
         let (mut at, mut next, mut written) = (0, 0, 0);
         while at < length {
@@ -117,7 +124,7 @@ impl Copier {
                     let place = piece.at + found.start() - window.start;
                     let manner = Manner { is_certain: here < self.certain, since: self.since };
                     written = found.end() - window.start;
-                    self.reference(shared, found, place, piece, &manner);
+                    self.reference(shared, found, self.numbers[next], place, piece, &manner);
                     next += 1;
                 }
                 self.since += (end - at) as u64;
@@ -145,6 +152,7 @@ impl Copier {
                 self.reference(
                     shared,
                     found,
+                    self.numbers[next],
                     here,
                     piece,
                     &Manner { since: if self.since < 16 { self.since } else { manner.since }, ..manner },
@@ -156,13 +164,13 @@ impl Copier {
             }
             let is_raw = self.unit(shared, &unit, window, piece, at);
             if let Some(found) = &found {
-                next += 1;
                 written = found.end() - window.start;
                 if !is_raw {
                     let place = piece.at + found.start() - window.start;
                     let manner = Manner { is_certain: false, since: self.since };
-                    self.reference(shared, found, place, piece, &manner);
+                    self.reference(shared, found, self.numbers[next], place, piece, &manner);
                 }
+                next += 1;
             }
             at = end.max(written.min(length));
         }
@@ -172,11 +180,12 @@ impl Copier {
         &mut self,
         shared: &mut Shared<'_, C>,
         found: &Reference,
+        number: u32,
         place: usize,
         piece: Piece,
         manner: &Manner,
     ) {
-        if !self.hits.code(shared, found, (place, place - piece.start), manner) {
+        if !self.hits.code(shared, found, number as usize, (place, place - piece.start), manner) {
             self.last_miss = place;
             if C::ENCODES {
                 self.misses.push(place);
@@ -269,7 +278,7 @@ impl Copier {
     fn ask_block<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece, at: usize) {
         let here = piece.at + at;
         let left = piece.end - here;
-        if here < self.clean || self.since < CALM || left < BLOCK / 2 {
+        if here < self.clean || here < self.doubtful || self.since < CALM || left < BLOCK / 2 {
             return;
         }
         let length = BLOCK.min(left).min(window.bytes.len() - at);
@@ -279,7 +288,7 @@ impl Copier {
         shared.coder.account(Stream::Hit);
         let context = hash(since | u64::from(is_long) << 6, 3);
         if self.blocks.code(&mut shared.coder, [context], since.min(32) as usize, differs) {
-            self.since = CALM - 1;
+            self.doubtful = here + length;
         } else {
             self.clean = here + length;
         }

@@ -9,6 +9,8 @@ use super::image::{IMAGE_MEMORY, Image};
 use super::layout::{self, Layout};
 use super::map::{Map, map_memory};
 use super::memory::Budget;
+use super::parts::Parts;
+use super::plain::Plain;
 use super::scan;
 use super::targets::Targets;
 use super::window::WINDOW_MEMORY;
@@ -36,20 +38,14 @@ pub(crate) fn decode<'a>(
             return Err(CodecError::Field { field, expected: "below 2 GiB", found });
         }
     }
-    let (old_size, new_size) = (header.from_size as usize, header.to_size as usize);
-    let mut budget = Budget::new(header.memory);
-    budget.take(FIXED)?;
+    // Before anything is allocated.
+    Budget::new(header.memory).take(FIXED)?;
     let input = Frames::new(body, "patch", FRAME_LOG)?;
-    let mut coder = Decoder::new(Box::new(input));
-    let empty = Layout::default();
-    let (old_layout, new_layout) = layout::code(&mut coder, &empty, &empty, (old_size, new_size))?;
-    let image = Image::new(old, old_size);
-    let given = Given { matches: &[], derived: &[], wanted: &[], size: new_size };
-    let mut body = prepare(coder, image, (old_layout, new_layout), &given, &mut budget)?;
-    if body.is_whole() {
-        body.shared.coder.finish()?;
-    }
-    Ok(Box::new(Reader { body, failed: false }))
+    let coder = Decoder::new(Box::new(input));
+    let parts = Parts::new((header.from_size as usize, header.to_size as usize));
+    let mut reader = Reader { header: header.clone(), old, parts, current: Current::Done };
+    reader.begin(coder)?;
+    Ok(Box::new(reader))
 }
 
 /// The window of the frame that carries the coded stream; blocks of a frame have no more bytes
@@ -62,11 +58,11 @@ pub(crate) struct Given<'g, 'a> {
     pub(crate) matches: &'g [Match],
     pub(crate) derived: &'g [Derived],
     pub(crate) wanted: &'a [u8],
-    /// The new file's length; the decoder knows it too.
+    /// The part's length; the decoder knows it too.
     pub(crate) size: usize,
 }
 
-/// Everything up to the first byte of the new file.
+/// Everything up to the first byte of a part of the new file.
 pub(crate) fn prepare<'a, C: Coder>(
     mut coder: C,
     mut image: Image<'a>,
@@ -90,9 +86,19 @@ pub(crate) fn prepare<'a, C: Coder>(
     Ok(Body::new(shared, image, scanned, derivations, given.size))
 }
 
+/// The parts of the new file, one after another.
 struct Reader<'a> {
-    body: Body<'a, Decoder<'a>>,
-    failed: bool,
+    header: Header,
+    old: OldFile<'a>,
+    parts: Parts,
+    current: Current<'a>,
+}
+
+enum Current<'a> {
+    Program(Box<Body<'a, Decoder<'a>>>),
+    Plain(Plain<'a>),
+    /// Everything is done, or failed.
+    Done,
 }
 
 impl Read for Reader<'_> {
@@ -101,31 +107,56 @@ impl Read for Reader<'_> {
             return Ok(0);
         }
         loop {
-            let length = self.body.shared.out.take(buffer);
-            if length > 0 || self.failed {
+            let length = match &mut self.current {
+                Current::Program(body) => body.shared.out.take(buffer),
+                Current::Plain(plain) => plain.read(buffer)?,
+                Current::Done => return Ok(0),
+            };
+            if length > 0 {
                 return Ok(length);
             }
-            if self.body.is_whole() {
-                return Ok(0);
-            }
             if let Err(error) = self.step() {
-                self.failed = true;
+                self.current = Current::Done;
                 return Err(carry(error));
             }
         }
     }
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Makes a piece of a program, or goes on to the next part.
     fn step(&mut self) -> Result<(), CodecError> {
-        let before = self.body.shared.out.len();
-        self.body.step()?;
-        if self.body.shared.out.len() == before {
-            return Err(damaged("it makes no progress"));
+        match std::mem::replace(&mut self.current, Current::Done) {
+            Current::Program(mut body) if !body.is_whole() => {
+                let before = body.shared.out.len();
+                body.step()?;
+                if body.shared.out.len() == before {
+                    return Err(damaged("it makes no progress"));
+                }
+                self.current = Current::Program(body);
+                Ok(())
+            }
+            Current::Program(body) => self.begin(body.into_coder().0),
+            Current::Plain(plain) => self.begin(plain.into_coder()?),
+            Current::Done => Ok(()),
         }
-        if self.body.is_whole() {
-            self.body.shared.coder.finish()?;
+    }
+
+    /// Begins the next part; behind the last one the stream must end.
+    fn begin(&mut self, mut coder: Decoder<'a>) -> Result<(), CodecError> {
+        let Some(part) = self.parts.code(&mut coder, None)? else { return coder.finish() };
+        let old = self.old.part(&part.old);
+        if part.is_plain {
+            self.current = Current::Plain(Plain::new(coder, &self.header, old, &part)?);
+            return Ok(());
         }
+        let mut budget = Budget::new(self.header.memory);
+        budget.take(FIXED)?;
+        let empty = Layout::default();
+        let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
+        let image = Image::new(old, part.old.len());
+        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len() };
+        self.current = Current::Program(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
         Ok(())
     }
 }

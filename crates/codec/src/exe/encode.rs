@@ -8,6 +8,7 @@ mod linked;
 mod matcher;
 mod normal;
 mod sections;
+mod slices;
 mod suffixes;
 
 use super::coder::{Encoder, STREAMS};
@@ -17,28 +18,50 @@ use super::derive::Derived;
 use super::image::Image;
 use super::layout::{self, Layout};
 use super::memory::Budget;
-use crate::CodecError;
+use super::parts::Parts;
+use super::plain;
 use crate::coding::Body;
 use crate::old::OldFile;
+use crate::{CodecError, bidiff};
+use slices::Piece;
 
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
 /// programs whose headers say what can't be coded.
-pub(crate) fn encode(old: &[u8], new: &[u8]) -> Result<Option<Body>, CodecError> {
-    let Ok(Some(coded)) = code(old, new) else { return Ok(None) };
-    Ok(coded.is_right.then(|| Body { bytes: frame::raw(&coded.bytes), memory: coded.memory }))
+pub(crate) fn encode(old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
+    let Ok(Some(coded)) = code(old, new, level) else { return Ok(None) };
+    let (bytes, _) = coded.coder.finish();
+    Ok(coded.is_right.then(|| Body { bytes: frame::raw(&bytes), memory: coded.memory }))
 }
 
 /// What each stream of such a body takes.
-pub(crate) fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
-    let accounts = code(old, new)?.map(|coded| coded.accounts);
+pub(crate) fn streams(old: &[u8], new: &[u8], level: i32) -> Result<Vec<(&'static str, usize)>, CodecError> {
+    let accounts = code(old, new, level)?.map(|coded| coded.coder.finish().1);
     Ok(accounts.map_or_else(Vec::new, |accounts| STREAMS.iter().copied().zip(accounts).collect()))
 }
 
-fn code(old: &[u8], new: &[u8]) -> Result<Option<Coded>, CodecError> {
-    let Some(layouts) = formats::layouts(old, new) else { return Ok(None) };
-    let files = Files { old, new, layouts, derived: Vec::new() };
-    let matches = matcher::matches(&files)?;
-    files.with_derived().code_twice(&matches).map(Some)
+fn code(old: &[u8], new: &[u8], level: i32) -> Result<Option<Coded>, CodecError> {
+    let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
+    let mut parts = Parts::new((old.len(), new.len()));
+    let mut coded = Coded { coder: Encoder::new(), memory: 0, misses: Vec::new(), is_right: true };
+    for Piece { mut part, layouts } in pieces {
+        let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
+        let is_program = layouts.is_some();
+        let files = Files { old, new, layouts: layouts.unwrap_or_default(), derived: Vec::new() };
+        let matches = matcher::matches(&files)?;
+        let files = files.with_derived();
+        let body = if is_program { None } else { files.plainly(&matches, level)? };
+        part.is_plain = body.is_some();
+        parts.code(&mut coded.coder, Some(&part))?;
+        if let Some(body) = body {
+            plain::write(&mut coded.coder, &body.bytes);
+            coded.memory = coded.memory.max(body.memory + plain::AROUND);
+            continue;
+        }
+        let next = files.code_twice(&matches, coded.coder)?;
+        let (memory, is_right) = (coded.memory.max(next.memory), coded.is_right && next.is_right);
+        coded = Coded { memory, is_right, ..next };
+    }
+    Ok(Some(coded))
 }
 
 /// Beside the two files: their images, the suffix array, the references of both (24 bytes each;
@@ -47,7 +70,7 @@ pub(crate) fn encode_memory(old: u64, new: u64) -> u64 {
     old.saturating_mul(8).saturating_add(new.saturating_mul(4)).saturating_add(96 << 20)
 }
 
-/// The two files, and what is known of them. The regions of the layouts are paired.
+/// A part of the two files, and what is known of it. The regions of the layouts are paired.
 struct Files<'a> {
     old: &'a [u8],
     new: &'a [u8],
@@ -55,14 +78,13 @@ struct Files<'a> {
     derived: Vec<Derived>,
 }
 
+/// Parts that were coded.
 struct Coded {
-    bytes: Vec<u8>,
+    coder: Encoder,
     memory: u64,
     misses: Vec<usize>,
     /// The models made the new file as it is.
     is_right: bool,
-    /// Bytes of each stream.
-    accounts: [usize; 16],
 }
 
 impl Files<'_> {
@@ -72,20 +94,26 @@ impl Files<'_> {
     }
 
     /// The first time tells where the changes are, so that the second can say where none are.
-    fn code_twice(&self, matches: &[Match]) -> Result<Coded, CodecError> {
+    fn code_twice(&self, matches: &[Match], coder: Encoder) -> Result<Coded, CodecError> {
         let matches = derivable::without(matches, &self.derived);
-        let misses = self.code(&matches, None)?.misses;
-        self.code(&matches, Some(misses))
+        let misses = self.code(&matches, Encoder::new(), None)?.misses;
+        self.code(&matches, coder, Some(misses))
+    }
+
+    /// What the plain codec makes of them, if that is smaller.
+    fn plainly(&self, matches: &[Match], level: i32) -> Result<Option<Body>, CodecError> {
+        let body = bidiff::encode(self.old, self.new, level)?;
+        let (bytes, _) = self.code_twice(matches, Encoder::new())?.coder.finish();
+        Ok(Some(body).filter(|body| body.bytes.len() < bytes.len()))
     }
 
     fn image<'i>(bytes: &'i &'i [u8]) -> Image<'i> {
         Image::new(OldFile::trusted(bytes), bytes.len())
     }
 
-    fn code(&self, matches: &[Match], misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
+    fn code(&self, matches: &[Match], mut coder: Encoder, misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
         let mut budget = Budget::new(u64::MAX);
         budget.take(FIXED)?;
-        let mut coder = Encoder::new();
         let sizes = (self.old.len(), self.new.len());
         let layouts = layout::code(&mut coder, &self.layouts.0, &self.layouts.1, sizes)?;
         let image = Files::image(&self.old);
@@ -113,9 +141,8 @@ impl Files<'_> {
                 break;
             }
         }
-        let (coder, misses) = body.into_misses();
-        let (bytes, accounts) = coder.finish();
-        Ok(Coded { bytes, memory: budget.most(), misses, is_right, accounts })
+        let (coder, misses) = body.into_coder();
+        Ok(Coded { coder, memory: budget.most(), misses, is_right })
     }
 }
 
@@ -173,7 +200,7 @@ mod tests {
         proptest::collection::vec(piece, 0..800).prop_map(|pieces| pieces.concat())
     }
 
-    fn decode(files: &Files<'_>, coded: &Coded, memory: u64, stream: &[u8]) -> Result<Vec<u8>, CodecError> {
+    fn decode(files: &Files<'_>, memory: u64, stream: &[u8]) -> Result<Vec<u8>, CodecError> {
         let mut budget = Budget::new(memory);
         budget.take(FIXED)?;
         let mut coder = Decoder::new(Box::new(stream));
@@ -181,7 +208,6 @@ mod tests {
         let layouts = layout::code(&mut coder, &Layout::default(), &Layout::default(), sizes)?;
         let given = Given { matches: &[], derived: &[], wanted: &[], size: files.new.len() };
         let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget)?;
-        let _ = coded;
         let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
         while !body.is_whole() {
             body.step()?;
@@ -208,17 +234,18 @@ mod tests {
             let layouts = (layout(&parts, old.len()), layout(&parts, new.len()));
             let files = Files { old: &old, new: &new, layouts, derived: Vec::new() }.with_derived();
             let matches = matcher::matches(&files).expect("matches");
-            let coded = files.code_twice(&matches).expect("coded");
+            let coded = files.code_twice(&matches, Encoder::new()).expect("coded");
             prop_assert!(coded.is_right);
-            let decoded = decode(&files, &coded, coded.memory, &coded.bytes).expect("its own bytes");
+            let (bytes, _) = coded.coder.finish();
+            let decoded = decode(&files, coded.memory, &bytes).expect("its own bytes");
             prop_assert!(decoded == new);
-            let mut bad = coded.bytes.clone();
-            for (at, byte) in flips.iter().filter(|_| !coded.bytes.is_empty()) {
+            let mut bad = bytes.clone();
+            for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()) {
                 let at = at.index(bad.len());
                 bad[at] ^= byte;
             }
             // An error, or other bytes of the same length.
-            if let Ok(other) = decode(&files, &coded, 32 << 20, &bad) {
+            if let Ok(other) = decode(&files, 32 << 20, &bad) {
                 prop_assert_eq!(other.len(), new.len());
             }
         }

@@ -56,7 +56,37 @@ pub(crate) enum Use {
     Jump,
 }
 
+/// All of them, in order.
+const ALL: [Kind; KINDS] = [
+    Kind::Relative32,
+    Kind::Backward32,
+    Kind::Absolute64,
+    Kind::Image32,
+    Kind::Based32,
+    Kind::Relative64,
+    Kind::Branch26,
+    Kind::Branch19,
+    Kind::Page,
+    Kind::InPage,
+    Kind::Near,
+    Kind::Unwind24,
+    Kind::Length32,
+    Kind::Leb1,
+    Kind::Leb2,
+    Kind::Leb3,
+    Kind::Line32,
+    Kind::LineLeb1,
+    Kind::LineLeb2,
+    Kind::LineLeb3,
+];
+
 impl Kind {
+    /// The kind of this number.
+    #[inline(always)]
+    pub(crate) fn of(number: u8) -> Kind {
+        ALL.get(usize::from(number)).copied().unwrap_or(Kind::Absolute64)
+    }
+
     #[inline(always)]
     pub(crate) fn size(self) -> usize {
         match self {
@@ -264,29 +294,7 @@ mod tests {
     #[test]
     fn any_bytes_can_be_read_and_any_target_written() {
         for number in 0..KINDS as u8 {
-            let all = [
-                Kind::Relative32,
-                Kind::Backward32,
-                Kind::Absolute64,
-                Kind::Image32,
-                Kind::Based32,
-                Kind::Relative64,
-                Kind::Branch26,
-                Kind::Branch19,
-                Kind::Page,
-                Kind::InPage,
-                Kind::Near,
-                Kind::Unwind24,
-                Kind::Length32,
-                Kind::Leb1,
-                Kind::Leb2,
-                Kind::Leb3,
-                Kind::Line32,
-                Kind::LineLeb1,
-                Kind::LineLeb2,
-                Kind::LineLeb3,
-            ];
-            let kind = all[usize::from(number)];
+            let kind = Kind::of(number);
             assert_eq!(kind as u8, number);
             for bytes in [&[][..], &[0xff; 3], &[0xff; 8], &[0; 8]] {
                 for value in [0, u64::MAX, 1 << 63] {

@@ -72,19 +72,20 @@ impl Hits {
         }
     }
 
-    /// Writes the field at `at` of the new file, where the old bytes stand. Returns whether the
+    /// Writes the field at `at` of the new file, where the old bytes stand; `number` is that of the
+    /// reference's target. Returns whether the
     /// guess was right.
     #[inline(always)]
     pub(crate) fn code<C: Coder>(
         &mut self,
         shared: &mut Shared<'_, C>,
         found: &Reference,
+        number: usize,
         (at, into): (usize, usize),
         manner: &Manner,
     ) -> bool {
         let Some(address) = shared.new.address(at) else { return true };
         let (kind, shift, usage) = (found.kind, found.shift, found.usage as usize);
-        let number = shared.targets.number(found.target);
         let target = shared.targets.target(number, found.target);
         let base = base(shared, found);
         let mut place = Place { at, address, base, page: None };
@@ -146,14 +147,14 @@ impl Hits {
             actual = self.miss(shared, found, &place, guess, other, (known & 7, source));
             kind.write(shift, base, &mut bytes[..size], address, actual);
             if source != Source::Strong && (kind != Kind::InPage || place.page.is_some()) {
-                shared.targets.learn(number, actual);
+                shared.targets.learn(number, found.target, actual);
             }
             shared.coder.account(Stream::Target);
         } else if let (Some(page), true) = (place.page, page_differs) {
-            shared.targets.learn(number, page.wrapping_add(guess & 0xfff));
+            shared.targets.learn(number, found.target, page.wrapping_add(guess & 0xfff));
         }
         if kind.is_line() && (is_wrong || !target.is_known) {
-            shared.targets.learn(number, actual);
+            shared.targets.learn(number, found.target, actual);
             shared.targets.learn_line(found.target, actual);
         }
         let reach = match found.usage {

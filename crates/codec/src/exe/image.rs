@@ -1,4 +1,4 @@
-//! The old file as scanners and matches read it: anywhere, a few bytes at a time, through a cache
+//! A part of the old file as scanners and matches read it: anywhere, a few bytes at a time, through a cache
 //! of pages.
 
 use crate::CodecError;

@@ -6,10 +6,24 @@
 use super::memory::{Budget, push};
 use crate::CodecError;
 
+/// Which of 64 addresses are named, in two halves, and how many are before them: 12 bytes, no gaps.
+#[derive(Clone, Copy, Default)]
+struct Word {
+    named: [u32; 2],
+    before: u32,
+}
+
+impl Word {
+    #[inline(always)]
+    fn named(self) -> u64 {
+        u64::from(self.named[0]) | u64::from(self.named[1]) << 32
+    }
+}
+
 pub(crate) struct Keys {
     low: u64,
-    /// For 64 addresses each: which are named, and how many are before them.
-    words: Vec<(u64, u32)>,
+    /// For 64 addresses each.
+    words: Vec<Word>,
     near: usize,
     far: Vec<u64>,
 }
@@ -19,8 +33,8 @@ impl Keys {
     pub(crate) fn new((low, high): (u64, u64), size: usize, budget: &mut Budget) -> Result<Keys, CodecError> {
         let span = high.saturating_sub(low).min(8 * size as u64 + (1 << 20));
         let count = span / 64 + 1;
-        budget.take(count * size_of::<(u64, u32)>() as u64)?;
-        Ok(Keys { low, words: vec![(0, 0); count as usize], near: 0, far: Vec::new() })
+        budget.take(count * size_of::<Word>() as u64)?;
+        Ok(Keys { low, words: vec![Word::default(); count as usize], near: 0, far: Vec::new() })
     }
 
     #[inline(always)]
@@ -33,7 +47,10 @@ impl Keys {
     pub(crate) fn add(&mut self, key: u64, budget: &mut Budget) -> Result<(), CodecError> {
         let (word, bit) = self.place(key);
         match self.words.get_mut(word) {
-            Some(word) => word.0 |= bit,
+            Some(word) => {
+                word.named[0] |= bit as u32;
+                word.named[1] |= (bit >> 32) as u32;
+            }
             None if self.far.last() == Some(&key) => {}
             None => push(&mut self.far, key, budget)?,
         }
@@ -44,8 +61,8 @@ impl Keys {
     pub(crate) fn seal(&mut self) {
         let mut count = 0;
         for word in &mut self.words {
-            word.1 = count;
-            count += word.0.count_ones();
+            word.before = count;
+            count += word.named().count_ones();
         }
         self.near = count as usize;
         self.far.sort_unstable();
@@ -60,15 +77,18 @@ impl Keys {
     pub(crate) fn find(&self, key: u64) -> Option<usize> {
         let (word, bit) = self.place(key);
         match self.words.get(word) {
-            Some(word) => (word.0 & bit != 0).then(|| word.1 as usize + (word.0 & (bit - 1)).count_ones() as usize),
+            Some(word) => {
+                let named = word.named();
+                (named & bit != 0).then(|| word.before as usize + (named & (bit - 1)).count_ones() as usize)
+            }
             None => self.far.binary_search(&key).ok().map(|at| self.near + at),
         }
     }
 
     /// All of them, in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        let near = self.words.iter().enumerate().flat_map(|(number, (word, _))| {
-            let (mut left, low) = (*word, self.low.wrapping_add(64 * number as u64));
+        let near = self.words.iter().enumerate().flat_map(|(number, word)| {
+            let (mut left, low) = (word.named(), self.low.wrapping_add(64 * number as u64));
             std::iter::from_fn(move || {
                 let bit = left.trailing_zeros();
                 let found = (left != 0).then(|| low.wrapping_add(u64::from(bit)));

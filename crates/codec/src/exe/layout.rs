@@ -53,9 +53,11 @@ pub(crate) enum Content {
     Rebases,
     /// Of Mach-O.
     FunctionStarts,
+    /// Data of Mach-O with addresses that are chained for the loader.
+    ChainedPointers,
 }
 
-pub(crate) const CONTENTS: [Content; 22] = [
+pub(crate) const CONTENTS: [Content; 23] = [
     Content::Other,
     Content::X86,
     Content::Arm64,
@@ -78,6 +80,7 @@ pub(crate) const CONTENTS: [Content; 22] = [
     Content::BaseRelocations,
     Content::Rebases,
     Content::FunctionStarts,
+    Content::ChainedPointers,
 ];
 
 impl Content {
@@ -87,7 +90,7 @@ impl Content {
 
     /// Whether it may be made from other regions.
     pub(crate) fn is_derivable(self) -> bool {
-        self >= Content::PageDigests
+        (Content::PageDigests..=Content::FunctionStarts).contains(&self)
             || matches!(self, Content::FrameIndex | Content::Functions12 | Content::Functions8 | Content::Unwind)
     }
 
@@ -105,7 +108,7 @@ impl Content {
             Content::FrameIndex | Content::Functions12 | Content::Functions8 => 4,
             Content::Frames32 | Content::Frames64 | Content::Unwind => 5,
             Content::GoLines => 6,
-            Content::Pointers | Content::UnwindData | Content::Data => 7,
+            Content::Pointers | Content::ChainedPointers | Content::UnwindData | Content::Data => 7,
             _ => 8,
         }
     }

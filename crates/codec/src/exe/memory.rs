@@ -37,10 +37,10 @@ impl Budget {
     }
 }
 
-/// Appends to a vector that grows by halves, and never beyond what is declared.
+/// Appends to a vector that grows by eighths, and never beyond what is declared.
 pub(crate) fn push<T>(items: &mut Vec<T>, item: T, budget: &mut Budget) -> Result<(), CodecError> {
     if items.len() == items.capacity() {
-        let more = (items.len() / 2).max(64);
+        let more = (items.len() / 8).max(64);
         budget.take((more as u64).saturating_mul(size_of::<T>() as u64))?;
         items.reserve_exact(more);
     }

@@ -62,6 +62,9 @@ pub(crate) struct Nibbles<const N: usize> {
     /// By set and by how well each context is known.
     weights: Vec<[u16; N]>,
     levels: usize,
+    /// Which entries of a line hold chances: all but the first. (As a constant it would make the
+    /// compiler leave out the first entry, and then the others don't fill a register.)
+    chances: Line,
 }
 
 const FLOOR: i32 = 600;
@@ -75,6 +78,7 @@ impl<const N: usize> Nibbles<N> {
             size: 1 << width,
             weights: vec![[(65_535 / N) as u16; N]; sets * levels],
             levels,
+            chances: std::array::from_fn(|at| if at == 0 { 0 } else { u16::MAX }),
         }
     }
 
@@ -126,39 +130,25 @@ impl<const N: usize> Nibbles<N> {
 
     #[inline(always)]
     fn nibble<C: Coder>(&mut self, coder: &mut C, places: [usize; N], set: usize, symbol: usize) -> usize {
-        let lines: [[u16; 16]; N] = std::array::from_fn(|k| *self.line(places[k]));
-        let counts: [u16; N] = std::array::from_fn(|k| lines[k][0] & 63);
-        let level =
-            counts.iter().fold(0, |level, count| level * 3 + usize::from(*count >= 1) + usize::from(*count >= 4));
-        let weights = &mut self.weights[set * self.levels + level];
-        let mut mixed = [0u16; 16];
+        let mut lines = [EVEN; N];
+        let (mut heads, mut level) = ([0; N], 0);
         for k in 0..N {
-            let weight = u32::from(weights[k]);
-            for (mixed, bound) in mixed.iter_mut().zip(&lines[k]) {
-                *mixed = mixed.wrapping_add(((u32::from(*bound) * weight) >> 16) as u16);
-            }
+            lines[k] = *self.line(places[k]);
+            heads[k] = lines[k][0];
+            let count = heads[k] & 63;
+            level = level * 3 + usize::from(count >= 1) + usize::from(count >= 4);
         }
-        let mut bounds = [0u16; 17];
-        for (at, (bound, mixed)) in bounds.iter_mut().zip(&mixed).enumerate() {
-            *bound = (*mixed - (*mixed >> 9)) + 4 * at as u16;
-        }
-        bounds[0] = 0;
-        bounds[16] = 32_768;
-        let symbol = coder.symbol(symbol, &bounds);
+        let weights = &mut self.weights[set * self.levels + level];
+        let bounds = mix(&lines, weights, &self.chances);
+        let symbol = coder.symbol(symbol, &bounds) & 15;
         if N > 1 {
             reweigh(weights, &lines, symbol);
         }
-        let steps = &STEPS[symbol];
+        learn(&mut lines, &heads, &STEPS[symbol]);
         for k in 0..N {
-            let rate = RATES[usize::from(counts[k])];
-            let mut line = lines[k];
-            for (bound, step) in line.iter_mut().zip(steps) {
-                let value = *bound as i16;
-                // (The first entry holds no chance, and is put right below.)
-                *bound = value.wrapping_add(step.wrapping_sub(value) >> rate) as u16;
-            }
-            line[0] = lines[k][0] + u16::from(counts[k] < 63);
-            *self.line_mut(places[k]) = line;
+            let line = self.line_mut(places[k]);
+            *line = lines[k];
+            line[0] = heads[k] + u16::from(heads[k] & 63 < 63);
         }
         symbol
     }
@@ -197,9 +187,39 @@ impl<const N: usize> Nibbles<N> {
     }
 }
 
+/// The cumulative chances of all lines together. (Not inlined, as [`learn`]: as a part of something
+/// larger it is compiled to code for each entry instead of code for eight at a time.)
+#[inline(never)]
+fn mix<const N: usize>(lines: &[Line; N], weights: &[u16; N], chances: &Line) -> Line {
+    let mut bounds = [0u16; 16];
+    for k in 0..N {
+        let weight = u32::from(weights[k]);
+        for at in 0..16 {
+            bounds[at] = bounds[at].wrapping_add(((u32::from(lines[k][at]) * weight) >> 16) as u16);
+        }
+    }
+    for at in 0..16 {
+        // No chance is nothing; the first entry holds none, and is zero.
+        bounds[at] = ((bounds[at] - (bounds[at] >> 9)).wrapping_add(4 * at as u16)) & chances[at];
+    }
+    bounds
+}
+
+/// Moves the chances of each line towards what was seen; the first entries are put right later.
+#[inline(never)]
+fn learn<const N: usize>(lines: &mut [Line; N], heads: &[u16; N], steps: &[i16; 16]) {
+    for k in 0..N {
+        let rate = RATES[usize::from(heads[k] & 63)];
+        for at in 0..16 {
+            let value = lines[k][at] as i16;
+            lines[k][at] = value.wrapping_add(steps[at].wrapping_sub(value) >> rate) as u16;
+        }
+    }
+}
+
 /// Contexts that gave the symbol a higher chance count more next time.
 #[inline(always)]
-fn reweigh<const N: usize>(weights: &mut [u16; N], lines: &[[u16; 16]; N], symbol: usize) {
+fn reweigh<const N: usize>(weights: &mut [u16; N], lines: &[Line; N], symbol: usize) {
     let mut chances = [0u32; N];
     let mut total = 1u32;
     for k in 0..N {

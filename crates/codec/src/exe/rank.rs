@@ -7,14 +7,22 @@ use super::coder::Coder;
 const LIMIT: u32 = 250;
 
 pub(crate) struct Ranks {
-    addresses: Vec<u64>,
+    /// Ascending, relative to `low`.
+    addresses: Vec<u32>,
+    low: u64,
     bits: Vec<Bit>,
     width: u32,
 }
 
 impl Ranks {
-    /// Of addresses and how often each is used; the same one may come more than once.
-    pub(crate) fn new(mut used: Vec<(u64, u32)>) -> Self {
+    /// Memory that as many addresses take at most, while they are put in order too.
+    pub(crate) fn memory(count: u64) -> u64 {
+        // An address with its count, twice; the address alone; up to two counters and counts.
+        count * (2 * 8 + 4 + 2 * 8)
+    }
+
+    /// Of addresses, relative to `low`, and how often each is used; the same one may come more than once.
+    pub(crate) fn new(mut used: Vec<(u32, u32)>, low: u64) -> Self {
         used.sort_unstable_by_key(|(address, _)| *address);
         used.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -25,26 +33,28 @@ impl Ranks {
         });
         let width = (used.len().max(2) as u32 - 1).ilog2() + 1;
         let leaves = 1usize << width;
-        let mut counts = vec![0u32; 2 * leaves];
-        for (count, (_, uses)) in counts[leaves..].iter_mut().zip(&used) {
-            *count = *uses;
-        }
+        let mut counts = vec![0u32; leaves];
         let mut bits = vec![Bit::EVEN; leaves];
         for node in (1..leaves).rev() {
-            let (zeros, ones) = (counts[2 * node], counts[2 * node + 1]);
+            let count = |child: usize| match child.checked_sub(leaves) {
+                Some(leaf) => used.get(leaf).map_or(0, |(_, uses)| *uses),
+                None => counts[child],
+            };
+            let (zeros, ones) = (count(2 * node), count(2 * node + 1));
             counts[node] = zeros.saturating_add(ones);
             bits[node] = Bit::counted(zeros.into(), ones.into());
         }
-        Ranks { addresses: used.into_iter().map(|(address, _)| address).collect(), bits, width }
+        Ranks { addresses: used.into_iter().map(|(address, _)| address).collect(), low, bits, width }
     }
 
     pub(crate) fn find(&self, address: u64) -> Option<usize> {
-        self.addresses.binary_search(&address).ok()
+        let place = u32::try_from(address.wrapping_sub(self.low)).ok()?;
+        self.addresses.binary_search(&place).ok()
     }
 
     /// Codes a rank, and returns the address.
     pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, rank: usize) -> u64 {
         let rank = tree(coder, &mut self.bits, self.width, rank, LIMIT);
-        self.addresses.get(rank).copied().unwrap_or(0)
+        self.addresses.get(rank).map_or(0, |place| self.low.wrapping_add((*place).into()))
     }
 }

@@ -1,5 +1,6 @@
 //! Finds the references of the old file: all that its regions say they hold.
 
+mod chained;
 mod code;
 mod exceptions;
 mod frames;
@@ -15,7 +16,7 @@ use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Content, Layout, Region};
 use super::memory::{Budget, push};
-use super::reference::Reference;
+use super::reference::{Packed, Reference};
 use crate::CodecError;
 
 pub(crate) use code::{Checkpoints, instructions_from, reach};
@@ -23,7 +24,9 @@ pub(crate) use code::{Checkpoints, instructions_from, reach};
 /// What was found.
 pub(crate) struct Scanned {
     /// Of tables and data; those of code are found again where they are needed.
-    pub(crate) tables: Vec<Reference>,
+    pub(crate) tables: Vec<Packed>,
+    /// The lowest address, to unpack them.
+    pub(crate) low: u64,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct Scanned {
 pub(crate) struct Named {
     pub(crate) keys: Keys,
     /// By number of the target, how often code calls it, and how often code names it as data.
-    pub(crate) uses: Vec<[u32; 2]>,
+    pub(crate) uses: Vec<[u16; 2]>,
 }
 
 /// Scans the file that `image` reads.
@@ -53,7 +56,8 @@ pub(crate) fn scan(
     scanner.jump_tables(&code.taken);
     let tables = scanner.finish()?;
     budget.release(code.taken);
-    for found in &tables {
+    let low = layout.range().0;
+    for found in tables.iter().map(|found| found.unpack(low)) {
         keys.add(found.target, budget)?;
         if found.kind.has_moving_base() {
             keys.add(found.base, budget)?;
@@ -63,16 +67,15 @@ pub(crate) fn scan(
         keys.add(*base, budget)?;
     }
     keys.seal();
-    budget.take(keys.len() as u64 * size_of::<[u32; 2]>() as u64)?;
-    let mut uses = vec![[0u32; 2]; keys.len()];
+    budget.take(keys.len() as u64 * size_of::<[u16; 2]>() as u64)?;
+    let mut uses = vec![[0u16; 2]; keys.len()];
     for (which, targets) in [code.calls, code.data].into_iter().enumerate() {
-        let low = layout.range().0;
         for target in targets.iter().filter_map(|target| keys.find(low.wrapping_add(u64::from(*target)))) {
-            uses[target][which] += 1;
+            uses[target][which] = uses[target][which].saturating_add(1);
         }
         budget.release(targets);
     }
-    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
+    Ok((Scanned { tables, low, checkpoints: code.checkpoints }, Named { keys, uses }))
 }
 
 /// Collects references.
@@ -80,7 +83,7 @@ struct Scanner<'a, 'f> {
     image: &'a mut Image<'f>,
     layout: &'a Layout,
     budget: &'a mut Budget,
-    found: Vec<Reference>,
+    found: Vec<Packed>,
     /// Addresses of the image.
     low: u64,
     high: u64,
@@ -112,17 +115,18 @@ impl<'a, 'f> Scanner<'a, 'f> {
 
     /// Sorts what was found; the order of what begins at the same place is part of the format.
     fn sort(&mut self) {
-        self.found.sort_unstable_by_key(|found| (found.at, found.kind, found.target, found.base, found.shift));
+        self.found.sort_unstable();
     }
 
     /// What was found, ascending, without those that overlap one before.
-    fn finish(mut self) -> Result<Vec<Reference>, CodecError> {
+    fn finish(mut self) -> Result<Vec<Packed>, CodecError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         self.image.check()?;
-        let mut end = 0;
+        let (mut end, low) = (0, self.low);
         self.found.retain(|found| {
+            let found = found.unpack(low);
             let is_free = found.start() >= end;
             if is_free {
                 end = found.end();
@@ -136,6 +140,7 @@ impl<'a, 'f> Scanner<'a, 'f> {
         // A table that ends early is no error: what was found until there is used.
         let _ = match region.content {
             Content::Pointers | Content::UnwindData => self.pointers(region),
+            Content::ChainedPointers => self.chained_pointers(region),
             Content::Relocations => self.relocations(region),
             Content::Frames32 => self.frames(region, 4),
             Content::Frames64 => self.frames(region, 8),
@@ -173,6 +178,8 @@ impl<'a, 'f> Scanner<'a, 'f> {
     fn put(&mut self, at: usize, kind: Kind, shift: i8, target: u64, base: u64) -> Option<()> {
         let usage = super::field::Use::Other;
         let found = Reference { target, base, at: at as u32, kind, shift, usage, words: 0 };
+        // What does not fit is left alone.
+        let Some(found) = Packed::new(&found, self.low) else { return Some(()) };
         if let Err(error) = push(&mut self.found, found, self.budget) {
             self.failed = Some(error);
             return None;

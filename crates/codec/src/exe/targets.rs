@@ -5,6 +5,7 @@ use super::layout::Layout;
 use super::map::Map;
 use super::memory::Budget;
 use super::rank::Ranks;
+use super::reference::Reference;
 use crate::CodecError;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub(crate) const BEFORE_LINES: u64 = 1 << 63;
 /// A line that is not known.
 pub(crate) const NO_LINE: u64 = 0xff_ffff;
 
+/// Where a target went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     /// Where it went.
@@ -30,9 +32,19 @@ pub(crate) struct Target {
     pub(crate) is_known: bool,
 }
 
+/// How far a target moved and what was thought of it before, in 31 bits each, above a bit that says whether
+/// a match holds it, and one that says whether it was seen.
+#[derive(Clone, Copy)]
+struct Moved {
+    by: i32,
+    before: i32,
+}
+
 pub(crate) struct Targets {
     keys: Keys,
-    targets: Vec<Target>,
+    moved: Vec<Moved>,
+    /// How far the lowest address moved.
+    base: u64,
     /// How far the lines of source files moved, as far as it is known.
     lines: BTreeMap<u64, i64>,
 }
@@ -46,7 +58,7 @@ pub(crate) struct Popular {
 impl Targets {
     pub(crate) fn new(
         keys: Keys,
-        uses: &[[u32; 2]],
+        uses: &[[u16; 2]],
         map: &Map,
         (old, new): (&Layout, &Layout),
         pages: bool,
@@ -54,34 +66,40 @@ impl Targets {
     ) -> Result<(Targets, Popular), CodecError> {
         let (mut calls, mut data) = (Vec::new(), Vec::new());
         let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count() as u64;
-        // An address, a count, and up to two nodes of 4 counters each.
-        budget.take(keys.len() as u64 * size_of::<Target>() as u64 + (used(0) + used(1)) * 40)?;
+        budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + Ranks::memory(used(0)) + Ranks::memory(used(1)))?;
         // A place among the lines that are known.
         let lines = keys.iter().filter(|key| (LINES..BEFORE_LINES).contains(key)).count() as u64;
         budget.take(lines * 32)?;
-        let mut targets = Vec::with_capacity(keys.len());
+        let low = new.range().0;
+        let mut targets = Targets {
+            moved: Vec::with_capacity(keys.len()),
+            base: low.wrapping_sub(old.range().0),
+            lines: BTreeMap::new(),
+            keys,
+        };
         let mut cursor = 0;
-        for (key, uses) in keys.iter().zip(uses) {
+        for (key, uses) in targets.keys.iter().zip(uses) {
             let (value, is_held) = match key {
                 BEFORE_LINES => (u64::MAX, true),
                 LINES..BEFORE_LINES => (key & NO_LINE, false),
                 _ => map.find_next(key, &mut cursor),
             };
-            if uses[0] > 0 {
-                calls.push((value, uses[0]));
+            let place = |value: u64| u32::try_from(value.wrapping_sub(low)).ok();
+            if let (1.., Some(value)) = (uses[0], place(value)) {
+                calls.push((value, uses[0].into()));
             }
-            if uses[1] > 0 {
-                data.push((if pages { value & !0xfff } else { value }, uses[1]));
+            if let (1.., Some(value)) = (uses[1], place(if pages { value & !0xfff } else { value })) {
+                data.push((value, uses[1].into()));
             }
-            targets.push(Target { value, before: value, is_held, is_known: false });
+            let by = distance(value.wrapping_sub(home(key, targets.base))).unwrap_or(0);
+            targets.moved.push(Moved { by: by << 1 | i32::from(is_held), before: by << 1 });
         }
-        let mut targets = Targets { keys, targets, lines: BTreeMap::new() };
         for (from, to) in old.bases.iter().zip(&new.bases) {
             if let Some(number) = targets.keys.find(*from) {
-                targets.learn(number, *to);
+                targets.learn(number, *from, *to);
             }
         }
-        Ok((targets, Popular { calls: Ranks::new(calls), data: Ranks::new(data) }))
+        Ok((targets, Popular { calls: Ranks::new(calls, low), data: Ranks::new(data, low) }))
     }
 
     /// The number of a target; what is not known has none, and is never learned.
@@ -90,20 +108,35 @@ impl Targets {
         self.keys.find(key).unwrap_or(usize::MAX)
     }
 
-    #[inline(always)]
-    pub(crate) fn target(&self, number: usize, key: u64) -> Target {
-        let unknown = Target { value: key, before: key, is_held: false, is_known: false };
-        self.targets.get(number).copied().unwrap_or(unknown)
+    /// The numbers of the targets of all these references. All are looked up, and what is known of
+    /// them is looked at, before any is needed: memory answers together.
+    pub(crate) fn numbers(&self, references: &[Reference], numbers: &mut Vec<u32>) {
+        numbers.clear();
+        numbers.extend(references.iter().map(|found| self.keys.find(found.target).map_or(u32::MAX, |at| at as u32)));
+        let known = numbers.iter().filter_map(|number| self.moved.get(*number as usize));
+        std::hint::black_box(known.fold(0, |all, moved| all | moved.by));
     }
 
     #[inline(always)]
-    pub(crate) fn learn(&mut self, number: usize, value: u64) {
-        if let Some(target) = self.targets.get_mut(number) {
-            if target.value != value {
-                target.before = target.value;
-                target.value = value;
+    pub(crate) fn target(&self, number: usize, key: u64) -> Target {
+        let Some(moved) = self.moved.get(number) else {
+            return Target { value: key, before: key, is_held: false, is_known: false };
+        };
+        let home = home(key, self.base);
+        let at = |by: i32| home.wrapping_add(i64::from(by >> 1) as u64);
+        let (is_held, is_known) = (moved.by & 1 == 1, moved.before & 1 == 1);
+        Target { value: at(moved.by), before: at(moved.before), is_held, is_known }
+    }
+
+    /// Notes where the target of this number, which is `key`, went; farther than a gigabyte nothing does.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, number: usize, key: u64, value: u64) {
+        let home = home(key, self.base);
+        if let (Some(moved), Some(by)) = (self.moved.get_mut(number), distance(value.wrapping_sub(home))) {
+            if moved.by >> 1 != by {
+                *moved = Moved { by: by << 1 | moved.by & 1, before: moved.by };
             }
-            target.is_known = true;
+            moved.before |= 1;
         }
     }
 
@@ -122,4 +155,22 @@ impl Targets {
             self.lines.insert(key, shift);
         }
     }
+}
+
+/// What the distance of a target is relative to.
+#[inline(always)]
+fn home(key: u64, base: u64) -> u64 {
+    match key {
+        BEFORE_LINES => u64::MAX,
+        LINES..BEFORE_LINES => key & NO_LINE,
+        _ => key.wrapping_add(base),
+    }
+}
+
+/// A distance of at most 31 bits.
+#[inline(always)]
+fn distance(by: u64) -> Option<i32> {
+    const REACH: i64 = 1 << 30;
+    let by = by as i64;
+    (-REACH..REACH).contains(&by).then_some(by as i32)
 }

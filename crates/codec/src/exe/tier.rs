@@ -11,7 +11,7 @@ pub(crate) const UNIT: [usize; 4] = [0, 1, 3, 4];
 pub(crate) const HIT: [usize; 2] = [1, 2];
 
 /// Counters for each context of a flag.
-pub(crate) const FLAG_WIDTH: u32 = 14;
+pub(crate) const FLAG_WIDTH: u32 = 12;
 
 /// Contexts of a byte that is not what the old one was.
 pub(crate) const VALUE: [usize; 4] = [0, 1, 2, 3];
@@ -21,7 +21,7 @@ pub(crate) const VALUE_WIDTH: u32 = 12;
 pub(crate) const PLACE_WIDTH: u32 = 10;
 
 /// Substitutions that are remembered.
-pub(crate) const SUBSTITUTIONS: u32 = 13;
+pub(crate) const SUBSTITUTIONS: u32 = 12;
 
 /// Shifts of the stack that are remembered.
 pub(crate) const SHIFTS: usize = 16;

@@ -89,12 +89,34 @@ pub(crate) struct Substitutions {
     entries: Vec<Substitution>,
 }
 
+/// What a signature became, in 8 bytes: with a check of 12 bits, how often in a row (2 bits), and
+/// where (in 16 bytes, 18 bits).
 #[derive(Clone, Copy, Default)]
 struct Substitution {
-    key: u32,
     signature: u32,
-    at: u32,
-    run: u32,
+    seen: u32,
+}
+
+const RUN: u32 = 3;
+const PLACE: u32 = (1 << 18) - 1;
+
+impl Substitution {
+    fn new(check: u32, signature: u32, run: u32, at: usize) -> Self {
+        Substitution { signature, seen: check << 20 | run.min(RUN) << 18 | (at >> 4) as u32 & PLACE }
+    }
+
+    fn check(self) -> u32 {
+        self.seen >> 20
+    }
+
+    fn run(self) -> u32 {
+        self.seen >> 18 & RUN
+    }
+
+    /// How long ago it was.
+    fn age(self, at: usize) -> u64 {
+        u64::from(((at >> 4) as u32).wrapping_sub(self.seen) & PLACE)
+    }
 }
 
 /// What is known of a unit's signature.
@@ -111,30 +133,30 @@ impl Substitutions {
 
     fn slot(unit: &Unit<'_>) -> (usize, u32) {
         let key = hash(u64::from(unit.signature) | u64::from(unit.class) << 32, unit.own as u64);
-        ((key >> (64 - SUBSTITUTIONS)) as usize, key as u32 | 1)
+        ((key >> (64 - SUBSTITUTIONS)) as usize, (key as u32 & 0xfff).max(1))
     }
 
     pub(crate) fn find(&self, unit: &Unit<'_>, at: usize) -> Known {
-        let (slot, key) = Self::slot(unit);
+        let (slot, check) = Self::slot(unit);
         let entry = self.entries[slot];
-        if entry.key != key {
+        if entry.check() != check {
             return Known { state: 0, age: 0, substitute: None };
         }
         let changed = entry.signature != unit.signature;
         Known {
-            state: 1 + u64::from(changed) + u64::from(entry.run.min(3)) * 2,
-            age: bits_of(u64::from((at as u32).wrapping_sub(entry.at))).min(15),
+            state: 1 + u64::from(changed) + u64::from(entry.run()) * 2,
+            age: bits_of(entry.age(at)).min(15),
             substitute: changed.then_some(entry.signature),
         }
     }
 
     pub(crate) fn note(&mut self, unit: &Unit<'_>, new: &[u8], at: usize) {
-        let (slot, key) = Self::slot(unit);
+        let (slot, check) = Self::slot(unit);
         let signature = word(&new[..unit.own.min(4).min(new.len())]);
         let entry = &mut self.entries[slot];
-        let again = entry.key == key && entry.signature == signature;
-        let run = if again { entry.run.saturating_add(1) } else { 0 };
-        *entry = Substitution { key, signature, at: at as u32, run };
+        let again = entry.check() == check && entry.signature == signature;
+        let run = if again { entry.run() + 1 } else { 0 };
+        *entry = Substitution::new(check, signature, run, at);
     }
 }
 

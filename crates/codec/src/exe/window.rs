@@ -1,13 +1,13 @@
 //! A piece of the old file as it is needed to make a match of it: its bytes, what each of them
 //! is, and its references.
 
+use super::arm64;
 use super::class::{ARM64, DATA, START};
 use super::image::Image;
+use super::instruction::{self, LONGEST};
 use super::layout::{Content, Layout};
-use super::reference::Reference;
+use super::reference::{Packed, Reference};
 use super::scan::{Scanned, instructions_from, reach};
-use super::x86::{Automaton, LONGEST};
-use super::{arm64, x86};
 use crate::CodecError;
 
 /// Most bytes of a window.
@@ -17,7 +17,7 @@ pub(crate) const WINDOW: usize = 32 << 10;
 const AROUND: usize = 2 * arm64::REACH + 2 * LONGEST;
 
 /// Memory that a window takes: bytes, classes, and a reference for each 4 bytes at most.
-pub(crate) const WINDOW_MEMORY: u64 = ((WINDOW + AROUND) * (4 + 2 * size_of::<Reference>() / 4)) as u64;
+pub(crate) const WINDOW_MEMORY: u64 = ((WINDOW + AROUND) * (5 + 2 * (size_of::<Reference>() + 2) / 4)) as u64;
 
 #[derive(Default)]
 pub(crate) struct Window {
@@ -27,6 +27,7 @@ pub(crate) struct Window {
     /// Those that lie wholly inside, ascending and disjoint.
     pub(crate) references: Vec<Reference>,
     buffer: Vec<u8>,
+    parts: Vec<u8>,
     code: Vec<Reference>,
     /// Of [`Scanned::tables`], the first that is not before the last window.
     cursor: usize,
@@ -66,20 +67,17 @@ impl Window {
                     self.buffer.resize(last - from + LONGEST, 0);
                     image.read(from, &mut self.buffer)?;
                     let address = layout.address(from).unwrap_or(0);
-                    let mut automaton = Automaton::new();
-                    // The first ones only find out where in an instruction the window begins.
-                    let skipped = first - from;
-                    let mut passed = vec![0; skipped];
                     let code = &mut self.code;
-                    let mut put = |found: Reference, _: bool| {
+                    let on_field = |found: Reference, _: bool| {
                         if found.target.wrapping_sub(range.0) < span && found.start() >= first {
                             code.push(found);
                         }
                     };
-                    x86::scan(&mut automaton, &self.buffer, (from, address), &mut passed, &mut put);
-                    let classes = &mut self.classes[first - start..last - start];
-                    let address = address.wrapping_add(skipped as u64);
-                    x86::scan(&mut automaton, &self.buffer[skipped..], (first, address), classes, &mut put);
+                    // The first ones only find out where in an instruction the window begins.
+                    let (skipped, length) = (first - from, last - from);
+                    self.parts.resize(self.buffer.len(), 0);
+                    instruction::scan::<true>(&self.buffer, length, (from, address), &mut self.parts, |_| {}, on_field);
+                    self.classes[first - start..last - start].copy_from_slice(&self.parts[skipped..length]);
                 }
                 Content::Arm64 => {
                     for at in first..last {
@@ -95,12 +93,12 @@ impl Window {
                 _ => {}
             }
         }
-        self.merge(&scanned.tables, end);
+        self.merge(&scanned.tables, scanned.low, end);
         if size < length { Ok(self.cut()) } else { Ok(size) }
     }
 
     /// Merges the references of code with those of tables; what overlaps one before is left out.
-    fn merge(&mut self, tables: &[Reference], end: usize) {
+    fn merge(&mut self, tables: &[Packed], low: u64, end: usize) {
         let before = |at: usize| tables.get(at).is_some_and(|found| found.start() < self.start);
         if self.cursor > 0 && !before(self.cursor - 1) || self.cursor + 64 < tables.len() && before(self.cursor + 64) {
             self.cursor = tables.partition_point(|found| found.start() < self.start);
@@ -118,14 +116,14 @@ impl Window {
             }
         };
         for found in &self.code {
-            while let Some(table) = tables.get(next).filter(|table| table.at < found.at) {
-                put(*table);
+            while let Some(table) = tables.get(next).filter(|table| table.start() < found.start()) {
+                put(table.unpack(low));
                 next += 1;
             }
             put(*found);
         }
         while let Some(table) = tables.get(next).filter(|table| table.start() < end) {
-            put(*table);
+            put(table.unpack(low));
             next += 1;
         }
         for found in self.references.iter().filter(|found| found.kind.is_leb()) {

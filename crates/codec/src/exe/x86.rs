@@ -1,17 +1,13 @@
 //! x86-64 code, byte by byte: an automaton that knows what the next byte is.
 //!
 //! It need not know every instruction: what it takes wrongly is found wrongly in both files, and
-//! costs bytes, not correctness. It is part of the format: a change needs another codec.
+//! costs bytes, not correctness. It is part of the format: a change needs another codec. Code that is
+//! there as a whole is read by [`instruction`](super::instruction).
 
 use super::class::{
     DISPLACEMENT8, DISPLACEMENT32, IMMEDIATE, IMMEDIATE8, JUMP8, JUMP32, MODRM, OPCODE, OPCODE2, OPCODE3, PREFIX,
-    RELATIVE_DATA, SIB, START, VEX,
+    RELATIVE_DATA, SIB, VEX,
 };
-use super::field::{Kind, Use};
-use super::reference::Reference;
-
-/// Longest instruction, and what follows the last byte that is looked at.
-pub(crate) const LONGEST: usize = 16;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Automaton {
@@ -49,11 +45,6 @@ impl Automaton {
             is_jump: false,
             is_relative: false,
         }
-    }
-
-    /// Whether the opcode is LEA, which takes an address and reads nothing there.
-    fn is_lea(&self) -> bool {
-        self.opcode == 0x8d
     }
 
     #[inline(always)]
@@ -113,19 +104,8 @@ impl Automaton {
     #[inline(always)]
     fn operands(&mut self, opcode: u8) {
         self.opcode = u16::from(self.map) << 8 | u16::from(opcode);
-        let form = match self.map {
-            0 => FIRST_MAP[usize::from(opcode)],
-            1 => SECOND_MAP[usize::from(opcode)],
-            2 => HAS_MODRM,
-            _ => HAS_MODRM | 1,
-        };
-        let short = if self.is_short { 2 } else { 4 };
-        self.immediate = match form & 15 {
-            OPERAND => short,
-            OPERAND_WIDE if self.is_wide => 8,
-            OPERAND_WIDE => short,
-            size => size,
-        };
+        let form = form(self.map, opcode);
+        self.immediate = immediate(form, self.is_short, self.is_wide);
         self.is_jump |= form & IS_JUMP != 0;
         if form & HAS_MODRM != 0 {
             self.class = MODRM;
@@ -190,12 +170,35 @@ impl Automaton {
     }
 }
 
+/// What follows the opcode of a map: the size of an immediate operand, and flags.
+#[inline(always)]
+pub(crate) fn form(map: u8, opcode: u8) -> u8 {
+    match map {
+        0 => FIRST_MAP[usize::from(opcode)],
+        1 => SECOND_MAP[usize::from(opcode)],
+        2 => HAS_MODRM,
+        _ => HAS_MODRM | 1,
+    }
+}
+
+/// Bytes of the immediate operand of a form, by the prefixes.
+#[inline(always)]
+pub(crate) fn immediate(form: u8, is_short: bool, is_wide: bool) -> u8 {
+    let short = if is_short { 2 } else { 4 };
+    match form & 15 {
+        OPERAND => short,
+        OPERAND_WIDE if is_wide => 8,
+        OPERAND_WIDE => short,
+        size => size,
+    }
+}
+
 /// What follows an opcode: the size of an immediate operand, ...
 const OPERAND: u8 = 9;
 /// ... 8 with REX.W, ...
 const OPERAND_WIDE: u8 = 10;
-const HAS_MODRM: u8 = 0x10;
-const IS_JUMP: u8 = 0x20;
+pub(crate) const HAS_MODRM: u8 = 0x10;
+pub(crate) const IS_JUMP: u8 = 0x20;
 
 static FIRST_MAP: [u8; 256] = {
     let mut forms = [0; 256];
@@ -241,61 +244,7 @@ static SECOND_MAP: [u8; 256] = {
     forms
 };
 
-/// Puts the classes of the bytes of `code` into `classes`, which is as long, and hands out the
-/// fields that begin in them. Behind `code` in `bytes` are at least 3 bytes more, or a field that
-/// goes on there is not handed out. The first byte has the offset `offset` and the address
-/// `address`. The second argument of `on_field` says whether LEA takes the address.
-#[inline(always)]
-pub(crate) fn scan(
-    automaton: &mut Automaton,
-    bytes: &[u8],
-    (offset, address): (usize, u64),
-    classes: &mut [u8],
-    mut on_field: impl FnMut(Reference, bool),
-) {
-    let mut at = 0;
-    while at < classes.len() {
-        let class = automaton.class;
-        if class > SIB && class != VEX {
-            if (class == RELATIVE_DATA || class == JUMP32)
-                && let Some(field) = bytes.get(at..at + 4)
-            {
-                let (found, is_taken) = automaton.field(field, offset + at, address.wrapping_add(at as u64));
-                on_field(found, is_taken);
-            }
-            // The rest of an operand at once.
-            let length = usize::from(automaton.left).min(classes.len() - at);
-            for (place, class) in classes[at..at + length].iter_mut().enumerate() {
-                *class = automaton.class + place as u8;
-            }
-            automaton.skip(length as u8);
-            at += length;
-            continue;
-        }
-        let Some(byte) = bytes.get(at).copied() else { break };
-        classes[at] = class | if automaton.starts { START } else { 0 };
-        automaton.step(byte);
-        at += 1;
-    }
-}
-
 impl Automaton {
-    /// The field of 4 bytes that begins an operand, and whether LEA takes its address.
-    #[inline(always)]
-    fn field(&self, field: &[u8], offset: usize, address: u64) -> (Reference, bool) {
-        let is_data = self.class == RELATIVE_DATA;
-        let shift = if is_data { self.immediate as i8 } else { 0 };
-        let usage = match self.opcode {
-            _ if is_data => Use::Data,
-            0xe8 => Use::Call,
-            _ => Use::Jump,
-        };
-        let kind = Kind::Relative32;
-        let target = kind.read(shift, 0, field, address);
-        let found = Reference { target, base: 0, at: offset as u32, kind, shift, usage, words: 0 };
-        (found, is_data && self.is_lea())
-    }
-
     /// Passes bytes of an operand, at most all that are left.
     #[inline(always)]
     fn skip(&mut self, length: u8) {

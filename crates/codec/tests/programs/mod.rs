@@ -30,7 +30,7 @@ pub struct Function {
 const BASE: u64 = 0x1_4000_0000;
 const TEXT: usize = 0x1000;
 
-fn noise(state: &mut u64) -> u64 {
+pub fn noise(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
@@ -218,4 +218,45 @@ fn macho(form: Form, file: &mut [u8], sections: [(usize, usize, bool); 2]) {
         put32(file, at + 120, offset);
         put32(file, at + 136, if is_text { 0x8000_0400 } else { 0 });
     }
+}
+
+/// Chains the addresses in the data of a program of macOS, as newer linkers do.
+pub fn chained(program: &mut [u8]) {
+    const COMMAND: usize = 32 + 2 * 152;
+    let number = |at: usize| u32::from_le_bytes(*program[at..].first_chunk().expect("a header")) as usize;
+    let (data, size) = (number(32 + 152 + 120), number(32 + 152 + 112));
+    for (at, value) in [(16, 3), (20, 2 * 152 + 16), (COMMAND, 0x8000_0034), (COMMAND + 4, 16)] {
+        put32(program, at, value);
+    }
+    for at in (data..data + size).step_by(16) {
+        let address = u64::from_le_bytes(*program[at..].first_chunk().expect("an address"));
+        // The next one is four times four bytes behind.
+        put64(program, at, (address - BASE) | 4 << 51);
+    }
+}
+
+/// How a universal program of macOS says where its programs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offsets {
+    Of4Bytes,
+    Of8Bytes,
+}
+
+/// The universal program of macOS that holds these.
+pub fn universal(programs: &[Vec<u8>], offsets: Offsets) -> Vec<u8> {
+    const ALIGNED: usize = 0x4000;
+    let is_long = offsets == Offsets::Of8Bytes;
+    let magic = if is_long { 0xcafe_babf } else { 0xcafe_babe };
+    let mut head = [magic, programs.len() as u32].map(u32::to_be_bytes).concat();
+    let mut file = vec![0; ALIGNED];
+    for program in programs {
+        let number = |at: usize| u32::from_le_bytes(*program[at..].first_chunk().expect("a header"));
+        let (start, size) = (file.len() as u32, program.len() as u32);
+        let fields: &[u32] = if is_long { &[0, start, 0, size, 14, 0] } else { &[start, size, 14] };
+        head.extend([number(4), number(8)].iter().chain(fields).flat_map(|field| field.to_be_bytes()));
+        file.extend(program);
+        file.resize(file.len().next_multiple_of(ALIGNED), 0);
+    }
+    put(&mut file, 0, &head);
+    file
 }

@@ -2,10 +2,14 @@
 
 use super::sections::{self, Section};
 use crate::exe::layout::{Content, Layout, Region, Segment};
+use object::read::elf::FileHeader;
 use object::{Architecture, BinaryFormat, Object, ObjectSection, ObjectSegment};
 
 /// Pseudo addresses of what is not loaded begin at a multiple of this.
 const ALIGNED: u64 = 1 << 20;
+
+/// ELF's section of relocations that are told by the place alone.
+pub(super) const PACKED: &str = ".relr.dyn";
 
 /// The layouts of two programs of the same form, their regions paired.
 pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
@@ -18,6 +22,32 @@ pub(super) fn layouts(old: &[u8], new: &[u8]) -> Option<(Layout, Layout)> {
     let (mut old_layout, mut new_layout) = (Described::of(&old_file, old)?, Described::of(&new_file, new)?);
     pair(&mut old_layout, &mut new_layout);
     Some((old_layout.layout, new_layout.layout))
+}
+
+/// The layouts for a program that the old file has nothing like.
+pub(super) fn alone(new: &[u8]) -> Option<(Layout, Layout)> {
+    let mut new = Described::of(&object::File::parse(new).ok()?, new)?;
+    let mut old = Described { layout: Layout::default(), regions: Vec::new() };
+    pair(&mut old, &mut new);
+    Some((old.layout, new.layout))
+}
+
+/// How many bytes belong to a program; all, if it is none that is known.
+pub(super) fn length(bytes: &[u8]) -> usize {
+    let Ok(file) = object::File::parse(bytes) else { return bytes.len() };
+    let segments = file.segments().map(|segment| segment.file_range());
+    let sections = file.sections().filter_map(|section| section.file_range());
+    let headers = match &file {
+        object::File::Elf64(file) => {
+            let header = file.elf_header();
+            let (offset, count) = (header.e_shoff(file.endian()), file.elf_section_table().len());
+            (offset, count as u64 * u64::from(header.e_shentsize(file.endian())))
+        }
+        _ => (0, 0),
+    };
+    let ends = segments.chain(sections).chain([headers]).map(|(offset, length)| offset.saturating_add(length));
+    let end = ends.max().filter(|end| *end > 0).unwrap_or(u64::MAX);
+    usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len())
 }
 
 /// A layout whose regions have names.
@@ -57,6 +87,8 @@ impl Described {
     fn sections(&mut self, file: &object::File<'_>, bytes: &[u8]) {
         let (low, _) = self.layout.range();
         let mut symbols = None;
+        // Packed relocations have no addends: the data holds the addresses.
+        let is_packed = file.section_by_name(PACKED).is_some();
         for section in file.sections() {
             let Some((offset, length)) = section.file_range() else { continue };
             let length = length.min(section.size()).min((bytes.len() as u64).saturating_sub(offset));
@@ -69,7 +101,7 @@ impl Described {
                 is_text: section.kind() == object::SectionKind::Text,
                 format: file.format(),
                 architecture: file.architecture(),
-                is_fixed: low >= 0x1000,
+                is_fixed: low >= 0x1000 || is_packed,
             };
             let (offset, length) = (offset as usize, length as usize);
             let mut content = sections::content(&described);

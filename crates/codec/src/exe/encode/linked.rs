@@ -11,6 +11,7 @@ const SYMBOLS: u32 = 0x2;
 const SIGNATURE: u32 = 0x1d;
 const STARTS: u32 = 0x26;
 const DYNAMIC: u32 = 0x8000_0022;
+const CHAINS: u32 = 0x8000_0034;
 
 /// A code directory in a signature, and its form of digest: SHA-256.
 const DIRECTORY: u32 = 0xfade_0c02;
@@ -33,10 +34,18 @@ impl Described {
                 SYMBOLS => self.symbols(field(8), field(12), field(16), bytes.len()),
                 SIGNATURE => self.signature(bytes, field(8)),
                 STARTS => self.link("starts", Content::FunctionStarts, field(8), field(12), bytes.len()),
+                CHAINS => self.chained(),
                 DYNAMIC => self.link("rebases", Content::Rebases, field(8), field(12), bytes.len()),
                 _ => {}
             }
             at += size.max(8);
+        }
+    }
+
+    /// Addresses are chained instead of listed.
+    fn chained(&mut self) {
+        for (_, region) in self.regions.iter_mut().filter(|(_, region)| region.content == Content::Pointers) {
+            region.content = Content::ChainedPointers;
         }
     }
 

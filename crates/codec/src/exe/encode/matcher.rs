@@ -48,6 +48,10 @@ const PATIENCE: u32 = 96;
 const MOST: usize = 40;
 const KEPT: usize = 24;
 
+/// Alignments and bytes that are looked at for each byte of the new file, at most: one search and all
+/// alignments, however much the files repeat themselves.
+const WORK: u64 = (2 * REACH * NEEDLE + MOST + DIAGONALS + 2 * REACH) as u64;
+
 /// The diagonal (old less new) of bytes that have none.
 const NONE: i32 = i32::MIN;
 
@@ -89,6 +93,7 @@ fn pass(old: &[u8], new: &[u8]) -> Vec<Match> {
     for at in 0..new.len() {
         search.step(at);
     }
+    debug_assert!(search.work <= WORK * new.len() as u64, "{} steps for {} bytes", search.work, new.len());
     tidy(search.path(), old, new)
 }
 
@@ -106,6 +111,8 @@ struct Search<'a> {
     current: i32,
     /// No search before this position.
     quiet: usize,
+    /// Alignments and bytes that were looked at.
+    work: u64,
 }
 
 impl<'a> Search<'a> {
@@ -113,7 +120,19 @@ impl<'a> Search<'a> {
         let nodes = vec![Node { start: 0, diagonal: NONE, before: START }];
         let literal = State { diagonal: NONE, cost: 0, node: 0, run: 0, last: 0, bad: 0 };
         let recent = [NONE; DIAGONALS];
-        Search { old, new, suffixes, nodes, live: 1, states: Vec::new(), literal, recent, current: NONE, quiet: 0 }
+        Search {
+            old,
+            new,
+            suffixes,
+            nodes,
+            live: 1,
+            states: Vec::new(),
+            literal,
+            recent,
+            current: NONE,
+            quiet: 0,
+            work: 0,
+        }
     }
 
     fn node(&mut self, at: usize, diagonal: i32, before: u32) -> u32 {
@@ -200,6 +219,7 @@ impl<'a> Search<'a> {
         for from in suffixes.near(old, needle, REACH) {
             let length = common(&old[*from as usize..], needle);
             longest = longest.max(length);
+            self.work += length as u64;
             let diagonal = (i64::from(*from) - at as i64) as i32;
             if length >= SHORTEST && !self.is_open(diagonal) {
                 let cost = best.cost + self.switch(diagonal);
@@ -225,6 +245,7 @@ impl<'a> Search<'a> {
     fn consume(&mut self, at: usize, best: i32) {
         let (old, byte) = (self.old, self.new[at]);
         let most = best + SWITCH * 3 + 600;
+        self.work += self.states.len() as u64;
         self.states.retain_mut(|state| {
             let from = usize::try_from(at as i64 + i64::from(state.diagonal)).ok().and_then(|at| old.get(at));
             let Some(old) = from else { return false };
@@ -336,4 +357,36 @@ fn tidy(mut matches: Vec<Match>, old: &[u8], new: &[u8]) -> Vec<Match> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(old: &[u8], new: &[u8]) -> u64 {
+        let suffixes = Suffixes::new(old);
+        let mut search = Search::new(old, new, &suffixes);
+        (0..new.len()).for_each(|at| search.step(at));
+        search.work
+    }
+
+    #[test]
+    fn long_repetitions_take_no_more_than_others() {
+        let length = 200_000;
+        let every = |step: usize| (0..length).map(|at| u8::from(at % step == 0)).collect::<Vec<u8>>();
+        // A word that repeats itself at every scale.
+        let (mut last, mut word) = (vec![0], vec![0, 1]);
+        while word.len() < length {
+            let next = [&word[..], &last].concat();
+            (last, word) = (word, next);
+        }
+        let mixed: Vec<u8> = (0..length as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 31) as u8).collect();
+        let files = [vec![0; length], every(2), every(3), every(1000), every(1001), every(50_007), word, mixed];
+        for (a, old) in files.iter().enumerate() {
+            for (b, new) in files.iter().enumerate() {
+                let work = work(old, new) / new.len() as u64;
+                assert!(work < 200, "{work} steps for each byte, {a} to {b}");
+            }
+        }
+    }
 }

@@ -9,7 +9,8 @@ pub(super) struct Section<'a> {
     pub(super) is_text: bool,
     pub(super) format: BinaryFormat,
     pub(super) architecture: Architecture,
-    /// The program is loaded where it was linked, so that its data holds addresses as they are.
+    /// Its data holds addresses as they are: it is loaded where it was linked, or its relocations have
+    /// no addends.
     pub(super) is_fixed: bool,
 }
 
@@ -27,6 +28,7 @@ pub(super) fn content(section: &Section<'_>) -> Content {
         }
         ".gcc_except_table" | "__gcc_except_tab" => Content::Exceptions,
         ".rela.dyn" => Content::Relocations,
+        super::formats::PACKED => Content::Pointers,
         ".eh_frame" => Content::Frames32,
         "__eh_frame" => Content::Frames64,
         ".eh_frame_hdr" => Content::FrameIndex,

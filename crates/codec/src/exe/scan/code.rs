@@ -1,12 +1,13 @@
 //! Code: one pass over all of it, for the targets that it names and for places to begin again.
 
+use super::super::arm64;
 use super::super::field::Use;
 use super::super::image::Image;
+use super::super::instruction::{self, LONGEST};
 use super::super::keys::Keys;
 use super::super::layout::{Content, Layout, Region};
 use super::super::memory::{Budget, push};
-use super::super::x86::{Automaton, LONGEST};
-use super::super::{arm64, x86};
+use super::super::reference::Reference;
 use crate::CodecError;
 
 const CHUNK: usize = 32 << 10;
@@ -73,45 +74,51 @@ impl Code {
         budget: &mut Budget,
     ) -> Result<(), CodecError> {
         let range = layout.range();
-        let mut automaton = Automaton::new();
+        let span = range.1.wrapping_sub(range.0);
         let mut bytes = vec![0; CHUNK + LONGEST];
-        let mut classes = vec![0; CHUNK];
         let mut result = Ok(());
         let mut start = region.offset;
         while start < region.end() {
             let length = CHUNK.min(region.end() - start);
             image.read(start, &mut bytes)?;
             let address = layout.address(start).unwrap_or(0);
-            x86::scan(&mut automaton, &bytes, (start, address), &mut classes[..length], |found, is_taken| {
-                if found.target.wrapping_sub(range.0) >= range.1.wrapping_sub(range.0) {
+            let mut on_start = |at: usize| {
+                let place = start - region.offset + at;
+                let block = &mut blocks[place / BLOCK];
+                if *block == NONE {
+                    *block = (place % BLOCK) as u8;
+                }
+            };
+            let mut on_field = |found: Reference, is_taken: bool| {
+                let place = found.target.wrapping_sub(range.0);
+                if place >= span || result.is_err() {
                     return;
                 }
-                let place = u32::try_from(found.target.wrapping_sub(range.0));
-                let mut add = || {
-                    keys.add(found.target, budget)?;
-                    match (found.usage, place) {
-                        (Use::Call, Ok(place)) => push(&mut self.calls, place, budget)?,
-                        (Use::Data, Ok(place)) => push(&mut self.data, place, budget)?,
-                        _ => {}
-                    }
-                    if is_taken { push(&mut self.taken, found.target, budget) } else { Ok(()) }
-                };
-                if result.is_ok() {
-                    result = add();
-                }
-            });
-            for (at, class) in classes[..length].iter().enumerate() {
-                if class & super::super::class::START != 0 {
-                    let place = start - region.offset + at;
-                    let block = &mut blocks[place / BLOCK];
-                    if *block == NONE {
-                        *block = (place % BLOCK) as u8;
-                    }
-                }
-            }
-            start += length;
+                result = self.put(&found, place, is_taken, keys, budget);
+            };
+            start +=
+                instruction::scan::<false>(&bytes, length, (start, address), &mut [], &mut on_start, &mut on_field);
         }
         result
+    }
+
+    /// Keeps what a field of x86-64 code says, whose target is `place` behind the lowest address.
+    #[inline(always)]
+    fn put(
+        &mut self,
+        found: &Reference,
+        place: u64,
+        is_taken: bool,
+        keys: &mut Keys,
+        budget: &mut Budget,
+    ) -> Result<(), CodecError> {
+        keys.add(found.target, budget)?;
+        match (found.usage, u32::try_from(place)) {
+            (Use::Call, Ok(place)) => push(&mut self.calls, place, budget)?,
+            (Use::Data, Ok(place)) => push(&mut self.data, place, budget)?,
+            _ => {}
+        }
+        if is_taken { push(&mut self.taken, found.target, budget) } else { Ok(()) }
     }
 
     fn arm64(

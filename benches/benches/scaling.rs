@@ -1,0 +1,71 @@
+//! Time and memory against the length of a file: concatenations of the corpus's programs.
+//!
+//! `cargo bench -p upstep-benches --bench scaling -- [--most MB]`
+
+use clap::Parser;
+use std::process::ExitCode;
+use upstep_benches::corpus::Corpus;
+use upstep_benches::report::megabytes;
+use upstep_benches::scaling::{self, Scaling};
+use upstep_benches::{BenchError, ours, pair};
+
+/// MB.
+const LENGTHS: [u64; 7] = [1, 5, 20, 50, 100, 250, 500];
+
+#[derive(Parser)]
+struct Args {
+    /// The largest length, in MB; the whole takes half an hour
+    #[arg(long, default_value_t = 50)]
+    most: u64,
+    /// What cargo passes to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// A filter, as other benchmarks take it
+    #[arg(hide = true)]
+    filter: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = ours::run_if_asked() {
+        return code;
+    }
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!("\ncaused by: {cause}"));
+            eprintln!("error: {error}{}", cause.unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), BenchError> {
+    let mut pairs = pair::present(&Corpus::load()?)?;
+    // The sample is small, and built here: another on each machine.
+    pairs.retain(|pair| pair.program != pair::SAMPLE);
+    if pairs.is_empty() {
+        println!("no program of the corpus is there: `cargo run --release -p upstep-benches -- fetch` brings them");
+        return Ok(());
+    }
+    println!(
+        "{:>6} {:>12} {:>9} {:>8} {:>12} {:>9} {:>8}",
+        "MB", "patch", "diff s", "MB", "bytes/byte", "apply s", "MB"
+    );
+    let mut result = Scaling { date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(), points: Vec::new() };
+    for length in LENGTHS.into_iter().filter(|length| *length <= args.most) {
+        let point = scaling::measure(&pairs, length * 1_000_000)?;
+        println!(
+            "{length:>6} {:>12} {:>9.2} {:>8} {:>12.1} {:>9.2} {:>8}",
+            point.patch_bytes,
+            point.diff.cpu_seconds,
+            megabytes(&point.diff),
+            point.diff.peak_bytes as f64 / (point.old_bytes + point.new_bytes) as f64,
+            point.apply.cpu_seconds,
+            megabytes(&point.apply),
+        );
+        result.points.push(point);
+        result.save(&Scaling::path())?;
+    }
+    println!("written to {}", Scaling::path().display());
+    Ok(())
+}
