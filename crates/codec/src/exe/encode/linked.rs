@@ -22,14 +22,14 @@ const SHORTEST: usize = 64;
 
 impl Described {
     pub(super) fn linked(&mut self, bytes: &[u8]) {
-        let number = |at: usize| bytes.get(at..at + 4).map(|bytes| word(bytes) as usize);
+        let number = |at: usize| bytes.get(at..)?.get(..4).map(|bytes| word(bytes) as usize);
         if number(0) != Some(MAGIC as usize) {
             return;
         }
         let mut at = 32;
         for _ in 0..number(16).unwrap_or(0).min(1000) {
-            let (Some(command), Some(size)) = (number(at), number(at + 4)) else { return };
-            let field = |place: usize| number(at + place).unwrap_or(0);
+            let (Some(command), Some(size)) = (number(at), number(at.saturating_add(4))) else { return };
+            let field = |place: usize| number(at.saturating_add(place)).unwrap_or(0);
             match command as u32 {
                 SYMBOLS => self.symbols(field(8), field(12), field(16), bytes.len()),
                 SIGNATURE => self.signature(bytes, field(8)),
@@ -38,7 +38,8 @@ impl Described {
                 DYNAMIC => self.link("rebases", Content::Rebases, field(8), field(12), bytes.len()),
                 _ => {}
             }
-            at += size.max(8);
+            // Numbers of a file, which add up to more than a system of 32 bits can count.
+            at = at.saturating_add(size.max(8));
         }
     }
 
@@ -66,13 +67,20 @@ impl Described {
     /// The digests of the first code directory.
     fn signature(&mut self, bytes: &[u8], start: usize) {
         let big = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes) as usize);
-        let count = big(start + 8).unwrap_or(0).min(16);
-        let parts = (0..count).filter_map(|part| big(start + 12 + 8 * part + 4).map(|at| start + at));
+        let behind = |at: usize, distance: usize| big(at.saturating_add(distance));
+        let count = behind(start, 8).unwrap_or(0).min(16);
+        let parts = (0..count).filter_map(|part| behind(start, 16 + 8 * part).map(|at| start.saturating_add(at)));
         let is_directory =
-            |at: &usize| big(*at) == Some(DIRECTORY as usize) && bytes.get(at + 36..at + 38) == Some(&SHA256[..]);
+            |at: &usize| big(*at) == Some(DIRECTORY as usize) && bytes[*at..].get(36..38) == Some(&SHA256[..]);
         let Some(directory) = parts.into_iter().find(is_directory) else { return };
-        if let (Some(digests), Some(slots)) = (big(directory + 16), big(directory + 28)) {
-            self.link("digests", Content::PageDigests, directory + digests, slots.saturating_mul(32), bytes.len());
+        if let (Some(digests), Some(slots)) = (behind(directory, 16), behind(directory, 28)) {
+            self.link(
+                "digests",
+                Content::PageDigests,
+                directory.saturating_add(digests),
+                slots.saturating_mul(32),
+                bytes.len(),
+            );
         }
     }
 }
