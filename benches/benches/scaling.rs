@@ -31,11 +31,7 @@ fn main() -> ExitCode {
     }
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!("\ncaused by: {cause}"));
-            eprintln!("error: {error}{}", cause.unwrap_or_default());
-            ExitCode::FAILURE
-        }
+        Err(error) => error.report(),
     }
 }
 

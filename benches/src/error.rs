@@ -97,6 +97,17 @@ pub enum BenchError {
 }
 
 impl BenchError {
+    /// Tells it with its causes; the exit code of what failed.
+    pub fn report(&self) -> std::process::ExitCode {
+        eprintln!("error: {self}");
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            eprintln!("caused by: {error}");
+            cause = error.source();
+        }
+        std::process::ExitCode::FAILURE
+    }
+
     /// For `map_err` after an operation with `path`.
     pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BenchError {
         let path = path.to_owned();
