@@ -188,7 +188,7 @@ fn output_stops_at_the_size_in_the_header() {
         }
     }
     let mut records = vec![0, 0, 0x80, 0x80, 0x40];
-    records.extend([65; 1 << 20]);
+    records.resize(1 << 20, 65);
     let mut out = Counted(0);
     let error = apply(&forged(b"", 1000, 4 << 20, &stream(&records))[..], &old_file(), &mut out, &LIMITS);
     let error = error.expect_err("too long");

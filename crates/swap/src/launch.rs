@@ -36,7 +36,8 @@ impl Launch {
 
     /// The command. Streams and folder are inherited.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(&self.file);
+        // As a user would start it: on Windows a canonical path has a prefix that programs stumble over.
+        let mut command = Command::new(dunce::simplified(&self.file));
         #[cfg(unix)]
         if let Some(arg0) = &self.arg0 {
             std::os::unix::process::CommandExt::arg0(&mut command, arg0);

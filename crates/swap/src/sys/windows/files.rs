@@ -5,8 +5,11 @@ use super::{Owner, run_once};
 use crate::Refusal;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use windows_sys::Win32::Foundation::GENERIC_WRITE;
+use windows_sys::Win32::Storage::FileSystem::{DELETE, FILE_FLAG_DELETE_ON_CLOSE};
 
 /// For how long a file may be held by an antivirus or an indexer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,8 +27,9 @@ pub(crate) fn inspect(program: &Path, folder: &Path) -> Result<Owner, Refusal> {
     let read_only = |error: io::Error| Refusal::ReadOnly { folder: folder.to_owned(), reason: error.to_string() };
     let name = format!(".upstep.{}.tmp", crate::random_hex::<8>().map_err(read_only)?);
     let path = folder.join(name);
-    File::create_new(&path).map_err(read_only)?;
-    fs::remove_file(&path).map_err(read_only)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).access_mode(GENERIC_WRITE | DELETE).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+    options.open(path).map_err(read_only)?;
     Ok(owner)
 }
 

@@ -9,6 +9,7 @@ use crate::{Mode, Options};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::windows::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -176,9 +177,22 @@ pub(crate) fn encode_path(head: &str, path: &Path) -> OsString {
     value
 }
 
-/// Splits the variable's value after its third colon. A path that is not Unicode is no role.
+/// Splits the variable's value after its third colon. (Names of files need not be Unicode.)
 pub(crate) fn decode_path(value: &OsStr) -> Option<(String, PathBuf)> {
-    let value = value.to_str()?;
-    let (third, _) = value.match_indices(':').nth(2)?;
-    Some((value[..third].to_owned(), PathBuf::from(&value[third + 1..])))
+    let value: Vec<u16> = value.encode_wide().collect();
+    let (third, _) = value.iter().enumerate().filter(|(_, unit)| **unit == u16::from(b':')).nth(2)?;
+    let head = String::from_utf16(&value[..third]).ok()?;
+    Some((head, OsString::from_wide(&value[third + 1..]).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_not_unicode_survives_the_variable() {
+        let path = PathBuf::from(OsString::from_wide(&[0x43, 0x3a, 0x5c, 0xd800, 0x3a, 0x61]));
+        assert_eq!(decode_path(&encode_path("a:b:c:", &path)), Some(("a:b:c".to_owned(), path)));
+        assert_eq!(decode_path(OsStr::new("a:b")), None);
+    }
 }
