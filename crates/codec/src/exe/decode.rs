@@ -13,12 +13,13 @@ use super::parts::Parts;
 use super::plain::Plain;
 use super::scan;
 use super::targets::Targets;
+use super::tier;
 use super::window::WINDOW_MEMORY;
 use super::written::Written;
 use crate::error::carry;
 use crate::old::OldFile;
 use crate::window::{Frames, MIN_LOG};
-use crate::{CodecError, Header};
+use crate::{CodecError, Header, Level};
 use std::io::{self, Read};
 
 /// Longest file that is taken: offsets have 32 bits, and differences of them.
@@ -41,9 +42,10 @@ pub(crate) fn decode<'a>(
     // Before anything is allocated.
     Budget::new(header.memory).take(FIXED)?;
     let input = Frames::new(body, "patch", FRAME_LOG)?;
-    let coder = Decoder::new(Box::new(input));
+    let mut coder = Decoder::new(Box::new(input));
+    let level = tier::code(&mut coder, Level::default());
     let parts = Parts::new((header.from_size as usize, header.to_size as usize));
-    let mut reader = Reader { header: header.clone(), old, parts, current: Current::Done };
+    let mut reader = Reader { header: header.clone(), old, level, parts, current: Current::Done };
     reader.begin(coder)?;
     Ok(Box::new(reader))
 }
@@ -60,6 +62,7 @@ pub(crate) struct Given<'g, 'a> {
     pub(crate) wanted: &'a [u8],
     /// The part's length; the decoder knows it too.
     pub(crate) size: usize,
+    pub(crate) level: Level,
 }
 
 /// Everything up to the first byte of a part of the new file.
@@ -90,6 +93,7 @@ pub(crate) fn prepare<'a, C: Coder>(
 struct Reader<'a> {
     header: Header,
     old: OldFile<'a>,
+    level: Level,
     parts: Parts,
     current: Current<'a>,
 }
@@ -155,7 +159,7 @@ impl<'a> Reader<'a> {
         let empty = Layout::default();
         let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
         let image = Image::new(old, part.old.len());
-        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len() };
+        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len(), level: self.level };
         self.current = Current::Program(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
         Ok(())
     }
