@@ -21,11 +21,13 @@ mod derive;
 mod destinations;
 #[cfg(feature = "encode")]
 mod encode;
+mod fast;
 mod field;
 mod hits;
 mod image;
 mod instruction;
 mod keys;
+mod lanes;
 mod layout;
 mod literal;
 mod map;
