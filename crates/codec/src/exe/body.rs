@@ -148,8 +148,10 @@ impl<'a, C: Coder> Body<'a, C> {
             }
         }
         let length = (end - start).min(CHUNK);
-        self.beside.resize(length + 8, 0);
-        self.image.read(self.old_end, &mut self.beside)?;
+        if let Maker::Models(_) = self.maker {
+            self.beside.resize(length + 8, 0);
+            self.image.read(self.old_end, &mut self.beside)?;
+        }
         let mut done = 0;
         while done < length {
             let at = start + done;

@@ -103,7 +103,8 @@ impl Fast {
         }
     }
 
-    /// A byte of code, or a field: that as the address which it holds, the highest byte first.
+    /// A byte of code, or a field of 4 bytes: the address that it would hold if the instruction ended behind it.
+    /// What is named twice is the same twice, and the highest byte, which tells least, comes first.
     fn x86<C: Coder>(&mut self, shared: &mut Shared<'_, C>, at: usize, end: usize) {
         let class = self.automaton.class;
         if (class == RELATIVE_DATA || class == JUMP32)

@@ -11,17 +11,26 @@ use std::io::Read;
 /// The lanes, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// How many bytes of matches are as they were guessed, before the next one that is not.
-    Clean,
     /// How far bytes are from what they were guessed to be: in fields that hold an address, and others.
     Field,
     Other,
+    /// For both, how many are as they were guessed before the next one that is not.
+    RightFields,
+    RightOthers,
     /// Bytes that no match holds, and addresses among them.
     Literal,
     Target,
 }
 
-pub(crate) const LANES: usize = 5;
+impl Lane {
+    /// For a lane of differences, where they are.
+    #[inline(always)]
+    pub(crate) fn of_right(self) -> Lane {
+        if self == Lane::Field { Lane::RightFields } else { Lane::RightOthers }
+    }
+}
+
+pub(crate) const LANES: usize = 6;
 
 /// Most bytes of a chunk.
 pub(crate) const CHUNK: usize = 1 << 20;
@@ -48,8 +57,8 @@ pub(crate) struct LaneReader<'a> {
     lanes: [(usize, usize); LANES],
     /// Where the chunk ends.
     end: usize,
-    /// Bytes that are right, from here on.
-    clean: usize,
+    /// Bytes that are right, from here on: in fields that hold an address, and others.
+    right: [usize; 2],
     /// More was read than is there.
     is_short: bool,
 }
@@ -58,7 +67,7 @@ const WHAT: &str = "patch";
 
 impl<'a> LaneReader<'a> {
     pub(crate) fn new(input: Box<dyn Read + 'a>) -> Self {
-        LaneReader { input, bytes: Vec::new(), lanes: [(0, 0); LANES], end: 0, clean: usize::MAX, is_short: false }
+        LaneReader { input, bytes: Vec::new(), lanes: [(0, 0); LANES], end: 0, right: [usize::MAX; 2], is_short: false }
     }
 
     /// Fails unless everything was read.
@@ -87,7 +96,7 @@ impl<'a> LaneReader<'a> {
         self.lanes = lanes;
         self.bytes.resize(total, 0);
         self.input.read_exact(&mut self.bytes).map_err(|error| classify(WHAT, error))?;
-        self.clean = self.run();
+        self.right = [self.run(Lane::RightFields), self.run(Lane::RightOthers)];
         Ok(())
     }
 
@@ -108,14 +117,14 @@ impl<'a> LaneReader<'a> {
 
     /// How many bytes are right now; all of them where the lane ends.
     #[inline(always)]
-    fn run(&mut self) -> usize {
-        let (at, end) = self.lanes[Lane::Clean as usize];
+    fn run(&mut self, lane: Lane) -> usize {
+        let (at, end) = self.lanes[lane as usize];
         if at == end {
             return usize::MAX;
         }
         let (mut value, mut place) = (0usize, 0);
         loop {
-            let byte = self.next(Lane::Clean);
+            let byte = self.next(lane);
             value |= usize::from(byte & 0x7f) << place;
             place += 7;
             if byte < 0x80 || place > 28 {
@@ -142,16 +151,17 @@ impl Lanes for LaneReader<'_> {
 
     #[inline(always)]
     fn amend(&mut self, lane: Lane, guess: &mut [u8], _: &[u8]) -> bool {
-        if self.clean >= guess.len() {
-            self.clean -= guess.len();
+        let right = &mut self.right[lane as usize & 1];
+        if *right >= guess.len() {
+            *right -= guess.len();
             return false;
         }
-        let mut at = self.clean;
+        let mut at = *right;
         while let Some(byte) = guess.get_mut(at) {
             *byte = byte.wrapping_add(self.next(lane));
-            at = self.run().saturating_add(at + 1);
+            at = self.run(lane.of_right()).saturating_add(at + 1);
         }
-        self.clean = if at == usize::MAX { at } else { at - guess.len() };
+        self.right[lane as usize & 1] = if at == usize::MAX { at } else { at - guess.len() };
         true
     }
 

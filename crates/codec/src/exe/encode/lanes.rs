@@ -11,7 +11,8 @@ pub(crate) struct LaneWriter {
     lanes: [Vec<u8>; LANES],
     /// Where the chunk began.
     start: usize,
-    clean: usize,
+    /// Bytes that are right, as the reader counts them.
+    right: [usize; 2],
     chunks: Vec<u8>,
 }
 
@@ -41,20 +42,21 @@ impl Lanes for LaneWriter {
         for lane in &mut self.lanes {
             self.chunks.append(lane);
         }
-        (self.start, self.clean) = (at, 0);
+        (self.start, self.right) = (at, [0; 2]);
         Ok(())
     }
 
     fn amend(&mut self, lane: Lane, guess: &mut [u8], wanted: &[u8]) -> bool {
         let mut is_wrong = false;
+        let right = &mut self.right[lane as usize & 1];
         for (guess, wanted) in guess.iter_mut().zip(wanted) {
             if guess == wanted {
-                self.clean += 1;
+                *right += 1;
                 continue;
             }
             is_wrong = true;
-            number::write(&mut self.lanes[Lane::Clean as usize], self.clean as u64);
-            self.clean = 0;
+            number::write(&mut self.lanes[lane.of_right() as usize], *right as u64);
+            *right = 0;
             self.lanes[lane as usize].push(wanted.wrapping_sub(*guess));
             *guess = *wanted;
         }
