@@ -28,10 +28,10 @@ pub(crate) const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// What decoding takes beside what depends on the files: models, caches, buffers, and zstd's
 /// decoder with its smallest window.
-const FIXED: u64 = FIXED_FAST + (2 << 20);
+const FIXED: u64 = FIXED_FAST + (5 << 19);
 
 /// The same where there are no models, with the lanes of a chunk.
-pub(crate) const FIXED_FAST: u64 = IMAGE_MEMORY + WINDOW_MEMORY + (3 << 20);
+pub(crate) const FIXED_FAST: u64 = IMAGE_MEMORY + WINDOW_MEMORY + (5 << 19);
 
 pub(crate) fn fixed(level: Level) -> u64 {
     if level == Level::Fast { FIXED_FAST } else { FIXED }
