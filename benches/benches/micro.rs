@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use upstep_benches::{output, workspace};
-use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, frame};
+use upstep_codec::{ApplyLimits, DiffOptions, Level, apply, diff, frame};
 use upstep_model::{
     AppName, Artifact, Base, Channel, Codec, Digest, Full, Index, Kind, Limits, Patch, Platform, Release, Rollout,
     Version, index, plan,
@@ -19,7 +19,7 @@ fn apply_a_patch(criterion: &mut Criterion) {
     let mut new = old.clone();
     new.splice(1_000_000..1_000_000, [9; 5000]);
     new.iter_mut().step_by(997).for_each(|byte| *byte ^= 0x55);
-    let patch = diff(&old, &new, &DiffOptions { level: 3, ..DiffOptions::default() }).expect("a patch");
+    let patch = diff(&old, &new, &DiffOptions { level: Level::Fast, ..DiffOptions::default() }).expect("a patch");
     let mut group = criterion.benchmark_group("apply");
     group.throughput(Throughput::Bytes(new.len() as u64));
     group.bench_function("4 MiB", |bencher| {

@@ -1,25 +1,27 @@
 //! Makes and applies a patch of two files, and says what it took.
 //!
-//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams] [PATCH]`;
+//! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams] [fast|balanced|small] [PATCH]`;
 //! with `streams`: what each stream of the codec `exe` takes; PATCH: where the patch is written.
 
 use std::time::{Duration, Instant};
-use upstep_codec::{ApplyLimits, DiffOptions, apply, diff, read_header, streams};
+use upstep_codec::{ApplyLimits, DiffOptions, Level, apply, diff, read_header, streams};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(old), Some(new)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: pair OLD NEW [CODEC] [PATCH]".into());
+        return Err("usage: pair OLD NEW [CODEC] [LEVEL] [PATCH]".into());
     };
     let codec = arguments.next();
+    let name = arguments.next().unwrap_or_else(|| Level::default().name().into());
+    let level = Level::ALL.into_iter().find(|level| level.name() == name).ok_or("unknown level")?;
     let (old, new) = (std::fs::read(old)?, std::fs::read(new)?);
     if codec.as_deref() == Some("streams") {
-        for (name, bytes) in streams(&old, &new)? {
+        for (name, bytes) in streams(&old, &new, level)? {
             println!("{bytes:>9} {name}");
         }
         return Ok(());
     }
-    let options = DiffOptions { codec: codec.map(Into::into), ..DiffOptions::default() };
+    let options = DiffOptions { codec: codec.map(Into::into), level };
     let start = Instant::now();
     let patch = diff(&old, &new, &options)?;
     let made = start.elapsed();

@@ -4,6 +4,8 @@
 //! number, a name in `upstep_model::Codec`. Header, limits, digests and the choice of the
 //! smallest are not its business.
 
+#[cfg(feature = "encode")]
+use crate::Level;
 use crate::old::OldFile;
 use crate::{CodecError, Header, bidiff, exe};
 use std::io::Read;
@@ -69,9 +71,9 @@ impl Coding {
 
     /// The body that makes `new` of `old`; `None` if this way does not apply to such files.
     #[cfg(feature = "encode")]
-    pub(crate) fn encode(self, old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
+    pub(crate) fn encode(self, old: &[u8], new: &[u8], level: Level) -> Result<Option<Body>, CodecError> {
         match self {
-            Coding::Bidiff => bidiff::encode(old, new, level).map(Some),
+            Coding::Bidiff => bidiff::encode(old, new, level.zstd()).map(Some),
             Coding::Exe => exe::encode(old, new, level),
         }
     }

@@ -1,26 +1,20 @@
 //! Making a patch.
 
 use crate::coding::{Body, Coding};
-use crate::{CodecError, Header, bidiff, exe, header};
+use crate::{CodecError, Header, Level, bidiff, exe, header};
 use upstep_model::{Codec, Digest};
 
 /// Longest file that a patch is made of or for: the suffix array has 32-bit numbers.
 pub const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// How to make a patch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DiffOptions {
-    /// Level of zstd, 1 to 22.
-    pub level: i32,
+    /// How much time the patch may take.
+    pub level: Level,
     /// The only codec that is tried. A codec that does not apply to the files, and one that this
     /// code does not know, gives way to `bidiff`.
     pub codec: Option<Codec>,
-}
-
-impl Default for DiffOptions {
-    fn default() -> Self {
-        DiffOptions { level: 19, codec: None }
-    }
 }
 
 /// A patch, and what it was chosen from.
@@ -41,7 +35,6 @@ pub fn diff(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Vec<u8>, Co
 pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
-    check_level(options.level)?;
     let is_wanted = |coding: &Coding| options.codec.as_ref().is_none_or(|codec| coding.codec() == *codec);
     let codings: Vec<Coding> = Coding::ALL.into_iter().filter(is_wanted).collect();
     let bodies: Vec<_> = std::thread::scope(|scope| {
@@ -60,7 +53,7 @@ pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, 
         patches.extend(body?.map(|body| (coding.codec(), patch(old, new, coding, body))));
     }
     if patches.is_empty() {
-        let body = bidiff::encode(old, new, options.level)?;
+        let body = bidiff::encode(old, new, options.level.zstd())?;
         patches.push((Codec::Bidiff, patch(old, new, Coding::Bidiff, body)));
     }
     patches.sort_by_key(|(_, patch)| patch.len());
@@ -85,10 +78,10 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
 
 /// What each stream of a patch by the codec `exe` takes, in bytes; nothing where it does not apply.
 /// For those who work on the codec.
-pub fn streams(old: &[u8], new: &[u8]) -> Result<Vec<(&'static str, usize)>, CodecError> {
+pub fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<(&'static str, usize)>, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
-    exe::streams(old, new, DiffOptions::default().level)
+    exe::streams(old, new, level)
 }
 
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.

@@ -4,7 +4,8 @@
 //! something before it grew. The patch says which pieces of the new file come from where (the
 //! matches), and from these both sides know where every address went (the map). In a match each
 //! field that holds an address is written as if its target had moved with the map; only where
-//! that is wrong it costs bytes. Everything is coded by adaptive models and a range coder.
+//! that is wrong it costs bytes. Everything is coded by adaptive models and a range coder; at level `fast` what
+//! is wrong is left to zstd.
 //!
 //! `docs/codec.md` says why, `docs/formats.md` what the bytes are. Whatever the models do is part
 //! of the format: a change of any of them is another codec.
@@ -21,11 +22,13 @@ mod derive;
 mod destinations;
 #[cfg(feature = "encode")]
 mod encode;
+mod fast;
 mod field;
 mod hits;
 mod image;
 mod instruction;
 mod keys;
+mod lanes;
 mod layout;
 mod literal;
 mod map;

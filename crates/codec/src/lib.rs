@@ -20,6 +20,7 @@ mod exe;
 pub mod frame;
 pub mod full;
 mod header;
+mod level;
 pub mod limit;
 #[cfg(feature = "encode")]
 mod matching;
@@ -34,4 +35,5 @@ pub use apply::{ApplyLimits, Patch, apply};
 pub use diff::{DiffOptions, Diffed, MAX_SIZE, compare, diff, diff_memory, streams};
 pub use error::CodecError;
 pub use header::{FORMAT, Header, MAGIC, read_header};
+pub use level::Level;
 pub use old::ReadAt;

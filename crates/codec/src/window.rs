@@ -3,8 +3,9 @@
 use crate::CodecError;
 use crate::error::carry;
 use crate::old::CACHE;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use zstd::stream::read::Decoder;
+use zstd::zstd_safe::DCtx;
 
 /// The smallest window that zstd knows, as a power of two.
 pub(crate) const MIN_LOG: u32 = 10;
@@ -49,8 +50,12 @@ pub(crate) struct Frames<R: Read> {
 
 impl<R: Read> Frames<R> {
     pub(crate) fn new(reader: R, what: &'static str, log: u32) -> Result<Self, CodecError> {
+        Self::around(BufReader::with_capacity(DCtx::in_size(), reader), what, log)
+    }
+
+    fn around(reader: BufReader<R>, what: &'static str, log: u32) -> Result<Self, CodecError> {
         let failed = |source| CodecError::Io { operation: "start the zstd decoder", source };
-        let mut decoder = Decoder::new(reader).map_err(failed)?;
+        let mut decoder = Decoder::with_buffer(reader).map_err(failed)?;
         decoder.window_log_max(log).map_err(failed)?;
         Ok(Frames { decoder, what })
     }
@@ -71,6 +76,41 @@ impl<R: Read> Read for Frames<R> {
     }
 }
 
+/// A reader of the first frame of a body.
+pub(crate) struct FirstFrame<R: Read> {
+    frame: Frames<R>,
+    /// Nothing may follow.
+    is_alone: bool,
+}
+
+impl<R: Read> FirstFrame<R> {
+    pub(crate) fn new(reader: R, what: &'static str, log: u32) -> Result<Self, CodecError> {
+        let Frames { decoder, what } = Frames::new(reader, what, log)?;
+        Ok(FirstFrame { frame: Frames { decoder: decoder.single_frame(), what }, is_alone: false })
+    }
+
+    /// The same; anything behind it is an error.
+    pub(crate) fn alone(self) -> Self {
+        FirstFrame { is_alone: true, ..self }
+    }
+
+    /// The frames behind it.
+    pub(crate) fn next(self, log: u32) -> Result<Frames<R>, CodecError> {
+        Frames::around(self.frame.decoder.finish(), self.frame.what, log)
+    }
+}
+
+impl<R: Read> Read for FirstFrame<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.frame.read(buf)?;
+        if length == 0 && !buf.is_empty() && self.is_alone && !self.frame.decoder.get_mut().fill_buf()?.is_empty() {
+            let source = io::Error::new(io::ErrorKind::InvalidData, "bytes are left behind its end");
+            return Err(carry(CodecError::Damaged { what: self.frame.what, source }));
+        }
+        Ok(length)
+    }
+}
+
 #[cfg(all(test, feature = "encode"))]
 mod tests {
     use super::*;
@@ -88,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_decoder_itself_stays_within_what_is_declared() {
-        use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer};
+        use zstd::zstd_safe::{InBuffer, OutBuffer};
         let log = 20;
         let noise: Vec<u8> = (0..3u64 << 19).flat_map(|at| (at * at * 7919).to_le_bytes()).collect();
         let mut compressor = zstd::bulk::Compressor::new(1).expect("a level");

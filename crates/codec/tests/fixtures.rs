@@ -40,6 +40,21 @@ const PROGRAMS: [[&[u8]; 3]; 2] = [
     ],
 ];
 
+/// The patches of the same programs at level `fast`.
+const FAST: [&[u8]; 2] =
+    [include_bytes!("fixtures/format-1.exe-fast.elf.patch"), include_bytes!("fixtures/format-1.exe-fast.macho.patch")];
+
+#[test]
+fn patches_of_level_fast_are_read() {
+    for ([old, new, _], patch) in PROGRAMS.into_iter().zip(FAST) {
+        let header = read_header(&mut &patch[..]).expect("a header");
+        assert_eq!(header.codec, Codec::Exe);
+        let mut made = Vec::new();
+        apply(patch, old, &mut made, &ApplyLimits { memory: header.memory }).expect("a good patch");
+        assert!(made == new);
+    }
+}
+
 #[test]
 fn patches_of_programs_are_read() {
     for [old, new, patch] in PROGRAMS {

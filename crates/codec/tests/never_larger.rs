@@ -3,12 +3,17 @@
 mod programs;
 
 use programs::{FORMS, Form, Offsets, chained, functions, noise, program, universal};
-use upstep_codec::{ApplyLimits, DiffOptions, Diffed, apply, compare, read_header};
+use upstep_codec::{ApplyLimits, DiffOptions, Diffed, Level, apply, compare, read_header};
 use upstep_model::Codec;
 
 /// The patch by the better codec, which is checked, and the length of the one by the plain codec.
 fn patches(old: &[u8], new: &[u8]) -> (Vec<u8>, usize) {
-    let Diffed { patch, tried } = compare(old, new, &DiffOptions::default()).expect("a patch");
+    patches_at(Level::Fast, old, new);
+    patches_at(Level::default(), old, new)
+}
+
+fn patches_at(level: Level, old: &[u8], new: &[u8]) -> (Vec<u8>, usize) {
+    let Diffed { patch, tried } = compare(old, new, &DiffOptions { level, codec: None }).expect("a patch");
     assert_eq!(tried[0], (codec(&patch), patch.len() as u64));
     let memory = read_header(&mut &patch[..]).expect("a header").memory;
     let mut out = Vec::new();

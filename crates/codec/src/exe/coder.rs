@@ -4,6 +4,9 @@
 //! value that is there, the decoder passes anything, and both get the value back. So the two can't
 //! disagree about what comes next.
 
+#[cfg(feature = "encode")]
+use super::encode::LaneWriter;
+use super::lanes::{LaneReader, Lanes};
 use crate::CodecError;
 use crate::error::{carry, classify};
 use std::io::{self, Read};
@@ -47,6 +50,10 @@ pub(crate) const STREAMS: [&str; 13] = [
 /// Codes bits and symbols: the encoder what it is given, the decoder what it reads.
 pub(crate) trait Coder {
     const ENCODES: bool;
+
+    /// What goes by without a model.
+    type Lanes: Lanes;
+    fn lanes(&mut self) -> &mut Self::Lanes;
 
     /// A bit; `one` of 65,536 is the chance that it is set, neither 0 nor all.
     fn bit(&mut self, bit: bool, one: u32) -> bool;
@@ -93,14 +100,20 @@ pub(crate) struct Decoder<'a> {
     failed: Option<io::Error>,
     code: u32,
     range: u32,
+    lanes: LaneReader<'a>,
 }
 
 impl<'a> Decoder<'a> {
     const BUFFER: usize = 32 << 10;
 
     pub(crate) fn new(input: Box<dyn Read + 'a>) -> Self {
-        let mut decoder =
-            Decoder { input, buffer: Vec::new(), at: 0, beyond: 0, failed: None, code: 0, range: u32::MAX };
+        Decoder::with_lanes(input, Box::new(io::empty()))
+    }
+
+    /// One that finds the lanes in `lanes`.
+    pub(crate) fn with_lanes(input: Box<dyn Read + 'a>, lanes: Box<dyn Read + 'a>) -> Self {
+        let (buffer, lanes) = (Vec::new(), LaneReader::new(lanes));
+        let mut decoder = Decoder { input, buffer, at: 0, beyond: 0, failed: None, code: 0, range: u32::MAX, lanes };
         for _ in 0..AHEAD {
             decoder.code = decoder.code << 8 | decoder.byte();
         }
@@ -152,7 +165,7 @@ impl<'a> Decoder<'a> {
         }
         let mut byte = [0];
         match self.input.read(&mut byte) {
-            Ok(0) => Ok(()),
+            Ok(0) => self.lanes.finish(),
             Ok(_) => Err(damaged("bytes are left behind its end")),
             Err(error) => Err(classify(WHAT, error)),
         }
@@ -164,8 +177,14 @@ pub(crate) fn damaged(reason: &'static str) -> CodecError {
     CodecError::Damaged { what: WHAT, source: io::Error::new(io::ErrorKind::InvalidData, reason) }
 }
 
-impl Coder for Decoder<'_> {
+impl<'a> Coder for Decoder<'a> {
     const ENCODES: bool = false;
+    type Lanes = LaneReader<'a>;
+
+    #[inline(always)]
+    fn lanes(&mut self) -> &mut LaneReader<'a> {
+        &mut self.lanes
+    }
 
     #[inline(always)]
     fn bit(&mut self, _: bool, one: u32) -> bool {
@@ -218,12 +237,19 @@ pub(crate) struct Encoder {
     bytes: Vec<u8>,
     accounts: [usize; 16],
     booked: usize,
+    lanes: LaneWriter,
 }
 
 #[cfg(feature = "encode")]
 impl Encoder {
     pub(crate) fn new() -> Self {
-        Encoder { low: 0, range: u32::MAX, held: 0, pending: 0, bytes: Vec::new(), accounts: [0; 16], booked: 0 }
+        let (bytes, accounts, lanes) = (Vec::new(), [0; 16], LaneWriter::default());
+        Encoder { low: 0, range: u32::MAX, held: 0, pending: 0, bytes, accounts, booked: 0, lanes }
+    }
+
+    /// The lanes, as they are before zstd.
+    pub(crate) fn take_lanes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.lanes).finish()
     }
 
     fn shift(&mut self) {
@@ -271,6 +297,11 @@ impl Encoder {
 #[cfg(feature = "encode")]
 impl Coder for Encoder {
     const ENCODES: bool = true;
+    type Lanes = LaneWriter;
+
+    fn lanes(&mut self) -> &mut LaneWriter {
+        &mut self.lanes
+    }
 
     #[inline(always)]
     fn bit(&mut self, bit: bool, one: u32) -> bool {

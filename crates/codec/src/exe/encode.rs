@@ -1,9 +1,11 @@
 //! Encoding: layouts from the files' headers, matches, and the body.
 
 mod derivable;
+mod fast;
 mod formats;
 mod frame;
 mod go;
+mod lanes;
 mod linked;
 mod matcher;
 mod normal;
@@ -13,43 +15,53 @@ mod suffixes;
 
 use super::coder::{Encoder, STREAMS};
 use super::control::Match;
-use super::decode::{FIXED, Given, prepare};
+use super::decode::{Given, fixed, prepare};
 use super::derive::Derived;
 use super::image::Image;
 use super::layout::{self, Layout};
 use super::memory::Budget;
 use super::parts::Parts;
 use super::plain;
+use super::tier;
 use crate::coding::Body;
 use crate::old::OldFile;
-use crate::{CodecError, bidiff};
+use crate::{CodecError, Level, bidiff};
+pub(crate) use lanes::LaneWriter;
 use slices::Piece;
 
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
 /// programs whose headers say what can't be coded.
-pub(crate) fn encode(old: &[u8], new: &[u8], level: i32) -> Result<Option<Body>, CodecError> {
-    let Ok(Some(coded)) = code(old, new, level) else { return Ok(None) };
-    let (bytes, _) = coded.coder.finish();
-    Ok(coded.is_right.then(|| Body { bytes: frame::raw(&bytes), memory: coded.memory }))
+pub(crate) fn encode(old: &[u8], new: &[u8], level: Level) -> Result<Option<Body>, CodecError> {
+    let Ok(Some(Coded { mut coder, memory, is_right, .. })) = code(old, new, level) else { return Ok(None) };
+    if !is_right {
+        return Ok(None);
+    }
+    let lanes = coder.take_lanes();
+    let (bytes, _) = coder.finish();
+    match level {
+        Level::Fast => fast::body(bytes, &lanes, memory).map(Some),
+        _ => Ok(Some(Body { bytes: frame::raw(&bytes), memory })),
+    }
 }
 
 /// What each stream of such a body takes.
-pub(crate) fn streams(old: &[u8], new: &[u8], level: i32) -> Result<Vec<(&'static str, usize)>, CodecError> {
+pub(crate) fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<(&'static str, usize)>, CodecError> {
     let accounts = code(old, new, level)?.map(|coded| coded.coder.finish().1);
     Ok(accounts.map_or_else(Vec::new, |accounts| STREAMS.iter().copied().zip(accounts).collect()))
 }
 
-fn code(old: &[u8], new: &[u8], level: i32) -> Result<Option<Coded>, CodecError> {
+fn code(old: &[u8], new: &[u8], level: Level) -> Result<Option<Coded>, CodecError> {
     let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
     let mut parts = Parts::new((old.len(), new.len()));
     let mut coded = Coded { coder: Encoder::new(), memory: 0, misses: Vec::new(), is_right: true };
+    tier::code(&mut coded.coder, level);
     for Piece { mut part, layouts } in pieces {
         let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
         let is_program = layouts.is_some();
-        let files = Files { old, new, layouts: layouts.unwrap_or_default(), derived: Vec::new() };
+        let files = Files { old, new, layouts: layouts.unwrap_or_default(), derived: Vec::new(), level };
         let matches = matcher::matches(&files)?;
         let files = files.with_derived();
-        let body = if is_program { None } else { files.plainly(&matches, level)? };
+        let body = if is_program || level == Level::Fast { None } else { files.plainly(&matches)? };
         part.is_plain = body.is_some();
         parts.code(&mut coded.coder, Some(&part))?;
         if let Some(body) = body {
@@ -76,6 +88,7 @@ struct Files<'a> {
     new: &'a [u8],
     layouts: (Layout, Layout),
     derived: Vec<Derived>,
+    level: Level,
 }
 
 /// Parts that were coded.
@@ -96,13 +109,16 @@ impl Files<'_> {
     /// The first time tells where the changes are, so that the second can say where none are.
     fn code_twice(&self, matches: &[Match], coder: Encoder) -> Result<Coded, CodecError> {
         let matches = derivable::without(matches, &self.derived);
+        if self.level == Level::Fast {
+            return self.code(&matches, coder, None);
+        }
         let misses = self.code(&matches, Encoder::new(), None)?.misses;
         self.code(&matches, coder, Some(misses))
     }
 
     /// What the plain codec makes of them, if that is smaller.
-    fn plainly(&self, matches: &[Match], level: i32) -> Result<Option<Body>, CodecError> {
-        let body = bidiff::encode(self.old, self.new, level)?;
+    fn plainly(&self, matches: &[Match]) -> Result<Option<Body>, CodecError> {
+        let body = bidiff::encode(self.old, self.new, self.level.zstd())?;
         let (bytes, _) = self.code_twice(matches, Encoder::new())?.coder.finish();
         Ok(Some(body).filter(|body| body.bytes.len() < bytes.len()))
     }
@@ -113,11 +129,12 @@ impl Files<'_> {
 
     fn code(&self, matches: &[Match], mut coder: Encoder, misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
         let mut budget = Budget::new(u64::MAX);
-        budget.take(FIXED)?;
+        budget.take(fixed(self.level))?;
         let sizes = (self.old.len(), self.new.len());
         let layouts = layout::code(&mut coder, &self.layouts.0, &self.layouts.1, sizes)?;
         let image = Files::image(&self.old);
-        let given = Given { matches, derived: &self.derived, wanted: self.new, size: self.new.len() };
+        let given =
+            Given { matches, derived: &self.derived, wanted: self.new, size: self.new.len(), level: self.level };
         let mut body = prepare(coder, image, layouts, &given, &mut budget)?;
         body.shared.misses = misses;
         let mut is_right = true;
@@ -141,7 +158,7 @@ impl Files<'_> {
                 break;
             }
         }
-        let (coder, misses) = body.into_coder();
+        let (coder, misses) = body.into_coder()?;
         Ok(Coded { coder, memory: budget.most(), misses, is_right })
     }
 }
@@ -200,13 +217,13 @@ mod tests {
         proptest::collection::vec(piece, 0..800).prop_map(|pieces| pieces.concat())
     }
 
-    fn decode(files: &Files<'_>, memory: u64, stream: &[u8]) -> Result<Vec<u8>, CodecError> {
+    fn decode(files: &Files<'_>, memory: u64, [stream, lanes]: [&[u8]; 2]) -> Result<Vec<u8>, CodecError> {
         let mut budget = Budget::new(memory);
-        budget.take(FIXED)?;
-        let mut coder = Decoder::new(Box::new(stream));
+        budget.take(fixed(files.level))?;
+        let mut coder = Decoder::with_lanes(Box::new(stream), Box::new(lanes));
         let sizes = (files.old.len(), files.new.len());
         let layouts = layout::code(&mut coder, &Layout::default(), &Layout::default(), sizes)?;
-        let given = Given { matches: &[], derived: &[], wanted: &[], size: files.new.len() };
+        let given = Given { matches: &[], derived: &[], wanted: &[], size: files.new.len(), level: files.level };
         let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget)?;
         let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
         while !body.is_whole() {
@@ -228,25 +245,31 @@ mod tests {
         fn any_layout_of_any_files_is_decoded(
             (old, new, parts) in parts().prop_flat_map(|parts| (file(parts.base), file(parts.base), Just(parts))),
             is_like in any::<bool>(),
+            level in prop_oneof![Just(Level::Fast), Just(Level::Balanced), Just(Level::Small)],
             flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         ) {
             let new = if is_like { [&old[..old.len() / 2], &new[..new.len().min(40)], &old[old.len() / 2..]].concat() } else { new };
             let layouts = (layout(&parts, old.len()), layout(&parts, new.len()));
-            let files = Files { old: &old, new: &new, layouts, derived: Vec::new() }.with_derived();
+            let files = Files { old: &old, new: &new, layouts, derived: Vec::new(), level }.with_derived();
             let matches = matcher::matches(&files).expect("matches");
-            let coded = files.code_twice(&matches, Encoder::new()).expect("coded");
+            let mut coded = files.code_twice(&matches, Encoder::new()).expect("coded");
             prop_assert!(coded.is_right);
+            let lanes = coded.coder.take_lanes();
             let (bytes, _) = coded.coder.finish();
-            let decoded = decode(&files, coded.memory, &bytes).expect("its own bytes");
+            let decoded = decode(&files, coded.memory, [&bytes, &lanes]).expect("its own bytes");
             prop_assert!(decoded == new);
-            let mut bad = bytes.clone();
-            for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()) {
-                let at = at.index(bad.len());
-                bad[at] ^= byte;
-            }
+            let flipped = |bytes: &[u8]| {
+                let mut bad = bytes.to_vec();
+                for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()) {
+                    bad[at.index(bytes.len())] ^= byte;
+                }
+                bad
+            };
             // An error, or other bytes of the same length.
-            if let Ok(other) = decode(&files, 32 << 20, &bad) {
-                prop_assert_eq!(other.len(), new.len());
+            for bad in [[&flipped(&bytes)[..], &lanes], [&bytes, &flipped(&lanes)]] {
+                if let Ok(other) = decode(&files, 32 << 20, bad) {
+                    prop_assert_eq!(other.len(), new.len());
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::destinations::Reach;
 use super::field::{KINDS, Kind, Use, word};
 use super::number::Number;
 use super::reference::Reference;
-use super::targets::{BEFORE_LINES, NO_LINE};
+use super::targets::{BEFORE_LINES, NO_LINE, Target};
 use super::tier::{FLAG_WIDTH, HIT};
 
 const LIMIT: u32 = 120;
@@ -35,17 +35,17 @@ pub(crate) struct Hits {
 
 /// How much is known about the target: 0 nothing, else by a neighbour of the match or by a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(crate) enum Source {
     Map,
     Weak,
     Strong,
 }
 
 /// Where a reference is in the new file, and what its field is relative to.
-struct Place {
+pub(crate) struct Place {
     at: usize,
-    address: u64,
-    base: u64,
+    pub(crate) address: u64,
+    pub(crate) base: u64,
     /// The page that was made for it.
     page: Option<u64>,
 }
@@ -84,33 +84,10 @@ impl Hits {
         (at, into): (usize, usize),
         manner: &Manner,
     ) -> bool {
-        let Some(address) = shared.new.address(at) else { return true };
+        let Some(made) = guess(shared, found, number, (at, into), NEIGHBOURS) else { return true };
         let (kind, shift, usage) = (found.kind, found.shift, found.usage as usize);
-        let target = shared.targets.target(number, found.target);
-        let base = base(shared, found);
-        let mut place = Place { at, address, base, page: None };
-        if kind == Kind::InPage {
-            place.page = page(shared, found, at, into);
-        }
-        let mut guess = target.value;
-        if kind.is_line() && !target.is_known {
-            guess = guess.wrapping_add(shared.targets.line_shift(found.target) as u64);
-        }
-        let mut source = Source::Map;
-        if (found.usage == Use::Jump || kind == Kind::Branch19)
-            && let Some((better, strength)) = by_neighbours(shared, found.target, target.is_known)
-        {
-            (guess, source) = (better, strength);
-        }
-        if kind.is_span() {
-            let before = found.target.wrapping_sub(found.base);
-            if !fits(kind, guess.wrapping_sub(base)) {
-                (guess, source) = (base.wrapping_add(before), Source::Strong);
-            } else if guess.wrapping_sub(base) != before {
-                source = Source::Weak;
-            }
-        }
-        let page_differs = place.page.is_some_and(|page| page != guess & !0xfff);
+        let Guess { target, place, value: guess, source, page_differs } = &made;
+        let (base, address, guess, source) = (place.base, place.address, *guess, *source);
         let size = kind.size();
         let mut bytes = [0; 8];
         for (byte, old) in bytes.iter_mut().zip(shared.out.from(at)).take(size) {
@@ -119,7 +96,7 @@ impl Hits {
         kind.write(shift, base, &mut bytes[..size], address, guess);
         let is_wrong = C::ENCODES && shared.wanted_from(at).get(..size) != Some(&bytes[..size]);
         let known = match source {
-            Source::Map => u64::from(target.is_held) | u64::from(target.is_known) << 1 | u64::from(page_differs) << 2,
+            Source::Map => u64::from(target.is_held) | u64::from(target.is_known) << 1 | u64::from(*page_differs) << 2,
             source => source as u64 | 4,
         };
         let state = known | (usage as u64) << 3;
@@ -144,19 +121,11 @@ impl Hits {
         let mut actual = guess;
         if is_wrong {
             let other = if source == Source::Strong { target.value } else { target.before };
-            actual = self.miss(shared, found, &place, guess, other, (known & 7, source));
+            actual = self.miss(shared, found, place, guess, other, (known & 7, source));
             kind.write(shift, base, &mut bytes[..size], address, actual);
-            if source != Source::Strong && (kind != Kind::InPage || place.page.is_some()) {
-                shared.targets.learn(number, found.target, actual);
-            }
             shared.coder.account(Stream::Target);
-        } else if let (Some(page), true) = (place.page, page_differs) {
-            shared.targets.learn(number, found.target, page.wrapping_add(guess & 0xfff));
         }
-        if kind.is_line() && (is_wrong || !target.is_known) {
-            shared.targets.learn(number, found.target, actual);
-            shared.targets.learn_line(found.target, actual);
-        }
+        learn(shared, found, number, &made, actual, is_wrong);
         let reach = match found.usage {
             Use::Other => None,
             Use::Data => Some(Reach::Data),
@@ -238,6 +207,81 @@ impl Hits {
     }
 }
 
+/// Where the target of a reference went, as far as it is known without the new file.
+pub(crate) struct Guess {
+    target: Target,
+    pub(crate) place: Place,
+    pub(crate) value: u64,
+    source: Source,
+    page_differs: bool,
+}
+
+/// Guesses the target of the reference at `at` of the new file, `into` behind where its match begins; `number`
+/// is that of the old target. As many matches on each side as `neighbours` are asked about a jump. `None` for what has
+/// no address.
+#[inline(always)]
+pub(crate) fn guess<C>(
+    shared: &Shared<'_, C>,
+    found: &Reference,
+    number: usize,
+    (at, into): (usize, usize),
+    neighbours: usize,
+) -> Option<Guess> {
+    let address = shared.new.address(at)?;
+    let kind = found.kind;
+    let target = shared.targets.target(number, found.target);
+    let base = base(shared, found);
+    let mut place = Place { at, address, base, page: None };
+    if kind == Kind::InPage {
+        place.page = page(shared, found, at, into);
+    }
+    let mut value = target.value;
+    if kind.is_line() && !target.is_known {
+        value = value.wrapping_add(shared.targets.line_shift(found.target) as u64);
+    }
+    let mut source = Source::Map;
+    if (found.usage == Use::Jump || kind == Kind::Branch19)
+        && let Some((better, strength)) = by_neighbours(shared, found.target, target.is_known, neighbours)
+    {
+        (value, source) = (better, strength);
+    }
+    if kind.is_span() {
+        let before = found.target.wrapping_sub(found.base);
+        if !fits(kind, value.wrapping_sub(base)) {
+            (value, source) = (base.wrapping_add(before), Source::Strong);
+        } else if value.wrapping_sub(base) != before {
+            source = Source::Weak;
+        }
+    }
+    let page_differs = place.page.is_some_and(|page| page != value & !0xfff);
+    Some(Guess { target, place, value, source, page_differs })
+}
+
+/// Learns where the target of a reference went, for the other references to it.
+#[inline(always)]
+pub(crate) fn learn<C>(
+    shared: &mut Shared<'_, C>,
+    found: &Reference,
+    number: usize,
+    guess: &Guess,
+    actual: u64,
+    is_wrong: bool,
+) {
+    let Guess { target, place, value, source, page_differs } = guess;
+    let kind = found.kind;
+    if is_wrong {
+        if *source != Source::Strong && (kind != Kind::InPage || place.page.is_some()) {
+            shared.targets.learn(number, found.target, actual);
+        }
+    } else if let (Some(page), true) = (place.page, *page_differs) {
+        shared.targets.learn(number, found.target, page.wrapping_add(value & 0xfff));
+    }
+    if kind.is_line() && (is_wrong || !target.is_known) {
+        shared.targets.learn(number, found.target, actual);
+        shared.targets.learn_line(found.target, actual);
+    }
+}
+
 /// What the field is relative to in the new file.
 fn base<C>(shared: &Shared<'_, C>, found: &Reference) -> u64 {
     match found.kind {
@@ -266,9 +310,9 @@ fn page<C>(shared: &Shared<'_, C>, found: &Reference, at: usize, into: usize) ->
 }
 
 /// A jump mostly goes to where the code around it went.
-fn by_neighbours<C>(shared: &Shared<'_, C>, target: u64, is_known: bool) -> Option<(u64, Source)> {
+fn by_neighbours<C>(shared: &Shared<'_, C>, target: u64, is_known: bool, reach: usize) -> Option<(u64, Source)> {
     let offset = shared.old.offset(target)?;
-    let (new, source) = match neighbour(&shared.matches, shared.current, offset, NEIGHBOURS) {
+    let (new, source) = match neighbour(&shared.matches, shared.current, offset, reach) {
         Neighbour::Inside(new) => (new, Source::Strong),
         Neighbour::Beside(new) if !is_known => (new, Source::Weak),
         _ => return None,
@@ -288,7 +332,7 @@ fn fits(kind: Kind, length: u64) -> bool {
 }
 
 /// The address that the new file has there.
-fn actual(found: &Reference, place: &Place, guess: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn actual(found: &Reference, place: &Place, guess: u64, bytes: &[u8]) -> u64 {
     let value = found.kind.read(found.shift, place.base, bytes, place.address);
     match found.kind {
         Kind::InPage => {

@@ -1,5 +1,18 @@
 //! How much the models know: which of the contexts they use, and the sizes of their tables.
 
+use super::bit::Bit;
+use super::coder::Coder;
+use crate::Level;
+
+/// Codes the level: for most patches it takes less than a bit.
+pub(crate) fn code<C: Coder>(coder: &mut C, level: Level) -> Level {
+    let mut is_balanced = Bit::counted(0, 3);
+    if is_balanced.code(coder, level == Level::Balanced, 60) {
+        return Level::Balanced;
+    }
+    if Bit::EVEN.clone().code(coder, level == Level::Small, 60) { Level::Small } else { Level::Fast }
+}
+
 /// Contexts of literals.
 pub(crate) const LITERAL: [usize; 5] = [0, 1, 2, 4, 5];
 pub(crate) const LITERAL_WIDTH: u32 = 13;

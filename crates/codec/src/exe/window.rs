@@ -44,13 +44,38 @@ impl Window {
         start: usize,
         length: usize,
     ) -> Result<usize, CodecError> {
+        self.load_as::<true>(image, layout, scanned, start, length)
+    }
+
+    /// The same without classes, for who asks for nothing but references.
+    pub(crate) fn load_references(
+        &mut self,
+        image: &mut Image<'_>,
+        layout: &Layout,
+        scanned: &Scanned,
+        start: usize,
+        length: usize,
+    ) -> Result<usize, CodecError> {
+        self.load_as::<false>(image, layout, scanned, start, length)
+    }
+
+    fn load_as<const CLASSES: bool>(
+        &mut self,
+        image: &mut Image<'_>,
+        layout: &Layout,
+        scanned: &Scanned,
+        start: usize,
+        length: usize,
+    ) -> Result<usize, CodecError> {
         let size = length.min(WINDOW);
         self.start = start;
         self.bytes.resize(size, 0);
         image.read(start, &mut self.bytes)?;
         self.classes.clear();
-        self.classes
-            .extend((start..start + size).map(|at| (DATA + (at & 3) as u8) | if at & 3 == 0 { START } else { 0 }));
+        if CLASSES {
+            self.classes
+                .extend((start..start + size).map(|at| (DATA + (at & 3) as u8) | if at & 3 == 0 { START } else { 0 }));
+        }
         self.code.clear();
         let end = start + size;
         let range = layout.range();
@@ -75,12 +100,17 @@ impl Window {
                     };
                     // The first ones only find out where in an instruction the window begins.
                     let (skipped, length) = (first - from, last - from);
-                    self.parts.resize(self.buffer.len(), 0);
-                    instruction::scan::<true>(&self.buffer, length, (from, address), &mut self.parts, |_| {}, on_field);
-                    self.classes[first - start..last - start].copy_from_slice(&self.parts[skipped..length]);
+                    if CLASSES {
+                        self.parts.resize(self.buffer.len(), 0);
+                    }
+                    let parts = &mut self.parts;
+                    instruction::scan::<CLASSES>(&self.buffer, length, (from, address), parts, |_| {}, on_field);
+                    if CLASSES {
+                        self.classes[first - start..last - start].copy_from_slice(&self.parts[skipped..length]);
+                    }
                 }
                 Content::Arm64 => {
-                    for at in first..last {
+                    for at in if CLASSES { first..last } else { 0..0 } {
                         let place = (at - region.offset) as u8 & 3;
                         self.classes[at - start] = (ARM64 + place) | if place == 0 { START } else { 0 };
                     }
@@ -94,7 +124,11 @@ impl Window {
             }
         }
         self.merge(&scanned.tables, scanned.low, end);
-        if size < length { Ok(self.cut()) } else { Ok(size) }
+        match size < length {
+            true if CLASSES => Ok(self.cut()),
+            true => Ok(self.cut_behind_a_field()),
+            false => Ok(size),
+        }
     }
 
     /// Merges the references of code with those of tables; what overlaps one before is left out.
@@ -125,6 +159,9 @@ impl Window {
         while let Some(table) = tables.get(next).filter(|table| table.start() < end) {
             put(table.unpack(low));
             next += 1;
+        }
+        if self.classes.is_empty() {
+            return;
         }
         for found in self.references.iter().filter(|found| found.kind.is_leb()) {
             // These are units of their own.
@@ -157,5 +194,15 @@ impl Window {
             self.references.pop();
         }
         end
+    }
+
+    /// Ends the window where no field can reach over its end. Returns its length.
+    fn cut_behind_a_field(&mut self) -> usize {
+        let end = self.start + self.bytes.len().saturating_sub(LONGEST).max(1);
+        let behind = self.references.partition_point(|found| found.start() < end);
+        self.references.truncate(behind);
+        let length = self.references.last().map_or(end, |found| found.end().max(end)) - self.start;
+        self.bytes.truncate(length);
+        length
     }
 }

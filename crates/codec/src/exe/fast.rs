@@ -1,0 +1,219 @@
+//! The body of a patch of level `fast`: what differs from the guess is told byte by byte, and zstd
+//! makes it short.
+//!
+//! Matches, map and references are those of the other levels, and so is what a reference teaches
+//! about its target. There are no models, so nothing is asked about what is as it was guessed.
+
+use super::body::Shared;
+use super::class::{JUMP32, RELATIVE_DATA};
+use super::coder::{Coder, Decoder, damaged};
+use super::copy::Piece;
+use super::decode::FIXED_FAST;
+use super::field::{Kind, is_leb_of, word};
+use super::hits::{self, Guess};
+use super::lanes::{Lane, Lanes};
+use super::memory::Budget;
+use super::reference::Reference;
+use super::tier;
+use super::window::Window;
+use super::x86::Automaton;
+use crate::error::classify;
+use crate::window::{FirstFrame, MIN_LOG};
+use crate::{CodecError, Header, Level};
+use std::io::{Cursor, Read};
+
+const WHAT: &str = "patch";
+
+/// Bytes of the first frame that are read at once.
+const PIECE: usize = 64 << 10;
+
+/// How many matches on each side are asked about a jump: fewer than at other levels, since most of the time goes
+/// to those that lie far away.
+const NEIGHBOURS: usize = 16;
+
+/// The largest window of the lanes.
+pub(crate) const MAX_LOG: u32 = 27;
+
+/// Opens the first frame of a body. It holds what the range coder wrote; at level `fast` behind that one byte, the
+/// window of a second frame, which holds the lanes. The first one is then held in memory. Returns
+/// what both take, too.
+pub(crate) fn open<'a>(
+    mut first: FirstFrame<Box<dyn Read + 'a>>,
+    header: &Header,
+) -> Result<(Decoder<'a>, u64), CodecError> {
+    let failed = |error| classify(WHAT, error);
+    let mut bytes = Vec::new();
+    // More than it takes to tell the level.
+    first.by_ref().take(16).read_to_end(&mut bytes).map_err(failed)?;
+    if tier::code(&mut Decoder::new(Box::new(&bytes[..])), Level::Fast) != Level::Fast {
+        return Ok((Decoder::new(Box::new(Cursor::new(bytes).chain(first.alone()))), 0));
+    }
+    let mut budget = Budget::new(header.memory);
+    budget.take(FIXED_FAST + bytes.len() as u64)?;
+    loop {
+        let before = bytes.len();
+        // As much memory as bytes, whatever the vector thinks.
+        bytes.reserve_exact(PIECE);
+        first.by_ref().take(PIECE as u64).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() == before {
+            break;
+        }
+        budget.take((bytes.len() - before) as u64)?;
+    }
+    let length = bytes.len() as u64;
+    let log = bytes.pop().map_or(MIN_LOG, u32::from);
+    if !(MIN_LOG..=MAX_LOG).contains(&log) {
+        return Err(damaged("its window is none"));
+    }
+    budget.take(1 << log)?;
+    let lanes = first.next(log)?;
+    Ok((Decoder::with_lanes(Box::new(Cursor::new(bytes)), Box::new(lanes)), length + (1 << log)))
+}
+
+pub(crate) struct Fast {
+    automaton: Automaton,
+    /// Of the targets of the window's references.
+    numbers: Vec<u32>,
+}
+
+impl Fast {
+    pub(crate) fn new() -> Self {
+        Fast { automaton: Automaton::new(), numbers: Vec::new() }
+    }
+
+    /// Begins a gap.
+    pub(crate) fn begin(&mut self) {
+        self.automaton = Automaton::new();
+    }
+
+    /// Writes `length` bytes that no match holds, all of a region of this class.
+    pub(crate) fn literals<C: Coder>(&mut self, shared: &mut Shared<'_, C>, class: usize, length: usize) {
+        let end = shared.out.len() + length;
+        while shared.out.len() < end {
+            let at = shared.out.len();
+            match class {
+                1 => self.x86(shared, at, end),
+                2 if at & 3 == 0 && end - at >= 4 => arm64_word(shared, at),
+                _ => {
+                    let wanted = shared.wanted(at);
+                    let byte = shared.coder.lanes().byte(Lane::Literal, wanted);
+                    shared.out.push(byte);
+                }
+            }
+        }
+    }
+
+    /// A byte of code, or a field of 4 bytes: the address that it would hold if the instruction ended behind it.
+    /// What is named twice is the same twice, and the highest byte, which tells least, comes first.
+    fn x86<C: Coder>(&mut self, shared: &mut Shared<'_, C>, at: usize, end: usize) {
+        let class = self.automaton.class;
+        if (class == RELATIVE_DATA || class == JUMP32)
+            && end - at >= 4
+            && let Some(address) = shared.new.address(at)
+        {
+            let wanted = Kind::Relative32.read(0, 0, shared.wanted_from(at), address) as u32;
+            let target = wanted.to_be_bytes().map(|byte| shared.coder.lanes().byte(Lane::Target, byte));
+            let mut bytes = [0; 4];
+            Kind::Relative32.write(0, 0, &mut bytes, address, u32::from_be_bytes(target).into());
+            bytes.iter().for_each(|byte| self.automaton.step(*byte));
+            shared.out.extend(&bytes);
+            return;
+        }
+        let wanted = shared.wanted(at);
+        let byte = shared.coder.lanes().byte(Lane::Literal, wanted);
+        self.automaton.step(byte);
+        shared.out.push(byte);
+    }
+
+    /// Writes the bytes of the new file that come from `window`.
+    pub(crate) fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
+        shared.out.extend(&window.bytes);
+        shared.targets.numbers(&window.references, &mut self.numbers);
+        let mut done = 0;
+        for (found, number) in window.references.iter().zip(&self.numbers) {
+            let start = found.start() - window.start;
+            amend(shared, Lane::Other, piece.at + done, start - done);
+            let at = piece.at + start;
+            reference(shared, found, *number as usize, (at, at - piece.start));
+            done = start + found.kind.size();
+        }
+        amend(shared, Lane::Other, piece.at + done, window.bytes.len() - done);
+    }
+}
+
+/// Makes bytes that are guessed right. Returns whether anything was wrong.
+#[inline(always)]
+fn amend<C: Coder>(shared: &mut Shared<'_, C>, lane: Lane, at: usize, length: usize) -> bool {
+    let Shared { coder, out, wanted, .. } = shared;
+    let guess = out.tail_mut(at);
+    let length = length.min(guess.len());
+    let wanted = wanted.get(at..).unwrap_or_default();
+    coder.lanes().amend(lane, &mut guess[..length], wanted)
+}
+
+/// Writes a field at `at`, where the old bytes stand, for where its target went.
+#[inline(always)]
+fn reference<C: Coder>(shared: &mut Shared<'_, C>, found: &Reference, number: usize, (at, into): (usize, usize)) {
+    let (kind, size) = (found.kind, found.kind.size());
+    let Some(guess) = hits::guess(shared, found, number, (at, into), NEIGHBOURS) else {
+        amend(shared, Lane::Field, at, size);
+        return;
+    };
+    let old = word(shared.out.from(at));
+    let Guess { place, value, .. } = &guess;
+    let field = shared.out.tail_mut(at);
+    let size = size.min(field.len());
+    kind.write(found.shift, place.base, &mut field[..size], place.address, *value);
+    let is_wrong = amend(shared, Lane::Field, at, size);
+    let mut actual = *value;
+    if is_wrong {
+        let new = shared.out.from(at);
+        let is_whole = if kind.is_leb() { is_leb_of(size, new) } else { (word(new) ^ old) & kind.opcode() == 0 };
+        if !is_whole {
+            // Something else stands here now.
+            return;
+        }
+        actual = hits::actual(found, place, *value, new);
+    }
+    hits::learn(shared, found, number, &guess, actual, is_wrong);
+}
+
+/// A word of arm64 code; a branch or an ADRP with where it leads instead of how far.
+fn arm64_word<C: Coder>(shared: &mut Shared<'_, C>, at: usize) {
+    let address = shared.new.address(at).unwrap_or(0);
+    let wanted = turned(word(shared.wanted_from(at)), address, true);
+    let bytes = wanted.to_le_bytes().map(|byte| shared.coder.lanes().byte(Lane::Literal, byte));
+    let code = turned(u32::from_le_bytes(bytes), address, false);
+    shared.out.extend(&code.to_le_bytes());
+}
+
+/// A branch or an ADRP with where it leads from `address` on instead of how far, or the other way around.
+fn turned(code: u32, address: u64, forth: bool) -> u32 {
+    let moved = |value: u32, by: u64| {
+        if forth { value.wrapping_add(by as u32) } else { value.wrapping_sub(by as u32) }
+    };
+    const BRANCH: u32 = 0x03ff_ffff;
+    match code {
+        _ if code & 0x7c00_0000 == 0x1400_0000 => code & !BRANCH | moved(code, address >> 2) & BRANCH,
+        _ if code & 0x9f00_0000 == 0x9000_0000 => {
+            let page = (code >> 5 & 0x7_ffff) << 2 | code >> 29 & 3;
+            let page = moved(page, address >> 12);
+            code & 0x9f00_001f | (page & 3) << 29 | (page >> 2 & 0x7_ffff) << 5
+        }
+        _ => code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_was_turned_turns_back() {
+        for code in [0x1400_0001, 0x97ff_fff0, 0x9000_0003, 0xf0ff_ffe5, 0xd503_201f, u32::MAX] {
+            for address in [0u64, 0x10_0ffc, 0x1_0000_4abc, u64::MAX - 3] {
+                assert_eq!(turned(turned(code, address, true), address, false), code, "{code:x} {address:x}");
+            }
+        }
+    }
+}
