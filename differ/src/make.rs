@@ -80,6 +80,7 @@ pub struct Workshop {
     programs: Programs,
     memory: u64,
     tool: Option<PathBuf>,
+    coding: DiffOptions,
     /// Fulls by the digest of the program.
     pub fulls: BTreeMap<Digest, Made<Full>>,
     /// Patches.
@@ -99,9 +100,9 @@ enum Done {
 impl Workshop {
     /// An empty one that uses at most `memory` bytes at once. `tool` is the command `differ`,
     /// which measures in processes of its own what applying a patch takes.
-    pub fn new(memory: u64, tool: Option<PathBuf>) -> Result<Self, DifferError> {
+    pub fn new(memory: u64, tool: Option<PathBuf>, coding: DiffOptions) -> Result<Self, DifferError> {
         let programs = Programs::new()?;
-        Ok(Workshop { programs, memory, tool, fulls: BTreeMap::new(), patches: BTreeMap::new() })
+        Ok(Workshop { programs, memory, tool, coding, fulls: BTreeMap::new(), patches: BTreeMap::new() })
     }
 
     /// Fetches an older program, unless it is here.
@@ -144,7 +145,8 @@ impl Workshop {
             let done = match job {
                 Job::Full(artifact) => compress(artifact).map(|made| Done::Full(artifact.digest, made)),
                 Job::Patch(wanted) => {
-                    patch(&self.programs, wanted, self.tool.as_deref()).map(|made| Done::Patch(wanted.pair, made))
+                    let made = patch(&self.programs, wanted, self.tool.as_deref(), &self.coding);
+                    made.map(|made| Done::Patch(wanted.pair, made))
                 }
             };
             progress.advance(job.size());
@@ -185,10 +187,15 @@ fn compress(artifact: &Artifact) -> Result<Made<Full>, DifferError> {
     Ok(Made { about, bytes })
 }
 
-fn patch(programs: &Programs, wanted: &Wanted, tool: Option<&Path>) -> Result<Patched, DifferError> {
+fn patch(
+    programs: &Programs,
+    wanted: &Wanted,
+    tool: Option<&Path>,
+    coding: &DiffOptions,
+) -> Result<Patched, DifferError> {
     let (old, new) = (programs.read(&wanted.pair.0)?, programs.read(&wanted.pair.1)?);
     let began = Instant::now();
-    let Diffed { patch: bytes, tried } = upstep_codec::compare(&old, &new, &DiffOptions::default())?;
+    let Diffed { patch: bytes, tried } = upstep_codec::compare(&old, &new, coding)?;
     let diff_time = began.elapsed();
     drop(new);
     let began = Instant::now();

@@ -11,6 +11,7 @@ use crate::{DifferError, choice, judge, probe, room, work};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::SystemTime;
+use upstep_codec::DiffOptions;
 use upstep_model::{self as model, Channel, Index, Kind, Patch, Release, Rollout, Version};
 use upstep_store::Store;
 
@@ -35,6 +36,8 @@ pub struct PublishRequest {
     pub backfill: bool,
     /// Whether programs that could run here are not started once.
     pub no_probe: bool,
+    /// How patches are coded.
+    pub coding: DiffOptions,
     /// Most memory that is used at once, in bytes; half of the machine's where it is not given.
     pub memory: Option<u64>,
     /// The command `differ`, which measures in processes of its own what applying a patch takes;
@@ -100,7 +103,8 @@ pub async fn publish_as(
             probe::probe(artifact)?;
         }
     }
-    let mut workshop = Workshop::new(request.memory.unwrap_or_else(work::default_memory), request.tool.clone())?;
+    let memory = request.memory.unwrap_or_else(work::default_memory);
+    let mut workshop = Workshop::new(memory, request.tool.clone(), request.coding.clone())?;
     let mut releases = Vec::new();
     let commit = signer
         .commit(now, async |published: &Published| {

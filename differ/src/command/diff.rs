@@ -1,11 +1,12 @@
 //! `differ diff`
 
+use super::coding::Coding;
 use super::output::{self, bytes};
 use crate::measure::Cost;
 use crate::{DifferError, artifact, file};
 use serde::Serialize;
 use std::path::PathBuf;
-use upstep_codec::{ApplyLimits, DiffOptions, Header};
+use upstep_codec::{ApplyLimits, Header};
 use upstep_model::Digest;
 
 /// Make a patch file
@@ -19,6 +20,8 @@ pub struct Args {
     new: PathBuf,
     /// The patch to write
     patch: PathBuf,
+    #[command(flatten)]
+    coding: Coding,
 }
 
 /// What a patch file is.
@@ -85,7 +88,7 @@ impl Report {
 pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let old = file::read(&args.old, artifact::MAX_SIZE)?;
     let new = file::read(&args.new, artifact::MAX_SIZE)?;
-    let patch = upstep_codec::diff(&old, &new, &DiffOptions::default())?;
+    let patch = upstep_codec::diff(&old, &new, &args.coding.into())?;
     let header = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
     let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
     file::create(&args.patch, None, |out| out.write_all(&patch).map_err(failed))?;

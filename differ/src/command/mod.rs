@@ -2,6 +2,7 @@
 
 mod apply;
 mod bar;
+mod coding;
 mod diff;
 pub mod error;
 mod init;

@@ -1,6 +1,7 @@
 //! `differ publish`
 
 use super::bar::Bar;
+use super::coding::Coding;
 use super::output::{self, bytes, megabytes};
 use super::table::Table;
 use crate::DifferError;
@@ -48,6 +49,8 @@ pub struct Args {
     /// Do not start the program once to see whether it can
     #[arg(long)]
     no_probe: bool,
+    #[command(flatten)]
+    coding: Coding,
     /// Most memory to use at once, in MB [default: half of the machine's]
     #[arg(long, value_name = "MB", long_help = memory_help())]
     memory: Option<u64>,
@@ -56,9 +59,12 @@ pub struct Args {
 fn memory_help() -> String {
     let mb = 1_000_000;
     let needs = upstep_codec::diff_memory(25 * mb, 25 * mb) / mb;
+    let fixed = upstep_codec::diff_memory(0, 0).div_ceil(mb);
+    let each = (upstep_codec::diff_memory(1000 * mb, 1000 * mb) / mb - fixed).div_ceil(2000);
     format!(
         "Most memory to use at once, in MB [default: half of the machine's]\n\n\
-         A diff of two programs of 25 MB needs {needs} MB, and in proportion with their length.\n\
+         A diff takes up to {each} bytes for each byte of old and new together, and {fixed} MB beside:\n\
+         a diff of two programs of 25 MB needs {needs} MB.\n\
          Diffs run side by side, one for each core, as far as the memory goes; a patch that needs\n\
          more than all of it is not made."
     )
@@ -82,6 +88,7 @@ pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
         mandatory_below: args.mandatory_below.clone(),
         backfill: args.backfill,
         no_probe: args.no_probe,
+        coding: args.coding.into(),
         memory: args.memory.map(|megabytes| megabytes.saturating_mul(1 << 20)),
         tool: std::env::current_exe().ok(),
         now: None,

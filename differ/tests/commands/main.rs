@@ -4,6 +4,7 @@
 mod bad_input;
 mod careless;
 mod change;
+mod coding;
 mod damage;
 mod init;
 mod keys;

@@ -73,4 +73,5 @@ fn the_help_tells_what_a_diff_needs() {
     let help = Sandbox::new().ok(&["publish", "--help"]);
     let needs = upstep_codec::diff_memory(25_000_000, 25_000_000) / 1_000_000;
     assert!(help.contains(&format!("two programs of 25 MB needs {needs} MB")), "{help}");
+    assert!(help.contains("bytes for each byte of old and new together"), "{help}");
 }

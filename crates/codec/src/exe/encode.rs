@@ -1,6 +1,7 @@
 //! Encoding: layouts from the files' headers, matches, and the body.
 
 mod derivable;
+mod effort;
 mod fast;
 mod formats;
 mod frame;
@@ -76,10 +77,10 @@ fn code(old: &[u8], new: &[u8], level: Level) -> Result<Option<Coded>, CodecErro
     Ok(Some(coded))
 }
 
-/// Beside the two files: their images, the suffix array, the references of both (24 bytes each;
-/// there is one for some 20 bytes of code, and for 8 bytes of some tables), and tables.
+/// Beside the two files: their images, the suffix array and the places in it, the references of both
+/// (24 bytes each; there is one for some 20 bytes of code, and for 8 bytes of some tables), and tables.
 pub(crate) fn encode_memory(old: u64, new: u64) -> u64 {
-    old.saturating_mul(8).saturating_add(new.saturating_mul(4)).saturating_add(96 << 20)
+    old.saturating_add(new).saturating_mul(8).saturating_add(96 << 20)
 }
 
 /// A part of the two files, and what is known of it. The regions of the layouts are paired.

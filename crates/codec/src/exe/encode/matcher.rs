@@ -1,16 +1,16 @@
 //! Which pieces of the new file come from where: the cheapest way through all alignments that
 //! are worth a look, by rough costs of what coding them takes.
 //!
-//! Three times over: on images with all references blank; then with references as the matches
-//! found so far say, twice.
+//! Several times over: on images with all references blank; then with references as the matches
+//! found so far say. Those matches are proposed again, so that searches are needed only where
+//! they do not fit.
 
 use super::Files;
+use super::effort::{self, MOST, Pass};
 use super::normal::References;
-use super::suffixes::{Suffixes, common};
+use super::suffixes::{Suffixes, UNKNOWN, common};
 use crate::CodecError;
 use crate::exe::control::Match;
-
-const PASSES: usize = 3;
 
 /// Costs, in tenths of a literal byte.
 const LITERAL: i32 = 10;
@@ -33,6 +33,9 @@ const SHORTEST_RECENT: usize = 3;
 /// An alignment with as many different bytes of late (of 4,096) is asked about others.
 const BAD: u32 = 300;
 
+/// One with as many equal bytes in a row is not.
+const RUN: u32 = 16;
+
 /// Bytes of the needle of a search, suffixes that are looked at on each side, and an alignment
 /// this long is not asked about others for a while.
 const NEEDLE: usize = 4096;
@@ -40,13 +43,6 @@ const REACH: usize = 3;
 const LONG: usize = 64;
 
 const DIAGONALS: usize = 16;
-
-/// An alignment without equal bytes for so long is given up.
-const PATIENCE: u32 = 96;
-
-/// Most alignments that are looked at together, and those that are kept when there are more.
-const MOST: usize = 40;
-const KEPT: usize = 24;
 
 /// Alignments and bytes that are looked at for each byte of the new file, at most: one search and all
 /// alignments, however much the files repeat themselves.
@@ -71,41 +67,56 @@ struct State {
     diagonal: i32,
     cost: i32,
     node: u32,
-    /// Equal bytes in a row, and where the last one was.
+    /// Equal bytes in a row, and how many of late were different.
     run: u32,
-    last: u32,
     bad: u32,
 }
 
 pub(super) fn matches(files: &Files<'_>) -> Result<Vec<Match>, CodecError> {
     let references = References::of(files)?;
     let mut found: Option<Vec<Match>> = None;
-    for _ in 0..PASSES {
+    let mut last: Option<Index> = None;
+    for pass in effort::passes(files.level) {
         let (old, new) = references.images(files, found.as_deref());
-        found = Some(pass(&old, &new));
+        let mut index = last.take().unwrap_or_else(|| Index::new(&old, &new));
+        let seeds = found.take();
+        let mut search = Search::new(*pass, (&old, &new), &mut index, seeds.as_deref().unwrap_or_default());
+        let path = search.run();
+        debug_assert!(search.work <= WORK * new.len() as u64, "{} steps for {} bytes", search.work, new.len());
+        found = Some(tidy(path, &old, &new));
+        // The old image is another one only in the first pass, which has no matches yet.
+        last = seeds.map(|_| index);
     }
     Ok(found.unwrap_or_default())
 }
 
-fn pass(old: &[u8], new: &[u8]) -> Vec<Match> {
-    let suffixes = Suffixes::new(old);
-    let mut search = Search::new(old, new, &suffixes);
-    for at in 0..new.len() {
-        search.step(at);
+/// The suffixes of the old image, and where those of the new one belong among them, as far as was
+/// looked.
+struct Index {
+    suffixes: Suffixes,
+    places: Vec<u32>,
+}
+
+impl Index {
+    fn new(old: &[u8], new: &[u8]) -> Self {
+        Index { suffixes: Suffixes::new(old), places: vec![UNKNOWN; new.len()] }
     }
-    debug_assert!(search.work <= WORK * new.len() as u64, "{} steps for {} bytes", search.work, new.len());
-    tidy(search.path(), old, new)
 }
 
 struct Search<'a> {
+    pass: Pass,
     old: &'a [u8],
     new: &'a [u8],
-    suffixes: &'a Suffixes,
+    index: &'a mut Index,
+    /// Matches of the pass before that are still to come.
+    seeds: &'a [Match],
     nodes: Vec<Node>,
     /// Nodes that were left when they were last cleared out.
     live: usize,
     states: Vec<State>,
     literal: State,
+    /// The cheapest of all these.
+    best: State,
     recent: [i32; DIAGONALS],
     /// The diagonal of the best way so far, when last looked.
     current: i32,
@@ -116,23 +127,34 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(old: &'a [u8], new: &'a [u8], suffixes: &'a Suffixes) -> Self {
+    fn new(pass: Pass, (old, new): (&'a [u8], &'a [u8]), index: &'a mut Index, seeds: &'a [Match]) -> Self {
         let nodes = vec![Node { start: 0, diagonal: NONE, before: START }];
-        let literal = State { diagonal: NONE, cost: 0, node: 0, run: 0, last: 0, bad: 0 };
-        let recent = [NONE; DIAGONALS];
+        let literal = State { diagonal: NONE, cost: 0, node: 0, run: 0, bad: 0 };
         Search {
+            pass,
             old,
             new,
-            suffixes,
+            index,
+            seeds,
             nodes,
             live: 1,
             states: Vec::new(),
             literal,
-            recent,
+            best: literal,
+            recent: [NONE; DIAGONALS],
             current: NONE,
             quiet: 0,
             work: 0,
         }
+    }
+
+    /// The matches of the cheapest way.
+    fn run(&mut self) -> Vec<Match> {
+        let mut at = 0;
+        while at < self.new.len() {
+            at = self.step(at);
+        }
+        self.path()
     }
 
     fn node(&mut self, at: usize, diagonal: i32, before: u32) -> u32 {
@@ -140,35 +162,16 @@ impl<'a> Search<'a> {
         self.nodes.len() as u32 - 1
     }
 
-    fn best(&self) -> State {
-        let mut best = self.literal;
-        for state in &self.states {
-            if state.cost < best.cost || (state.cost == best.cost && state.run > best.run) {
-                best = *state;
-            }
+    /// Passes the byte at `at`, and those behind it while nothing happens. Returns where it stopped.
+    fn step(&mut self, at: usize) -> usize {
+        if self.best.cost > 1 << 28 {
+            let cost = self.best.cost;
+            self.states.iter_mut().chain([&mut self.literal, &mut self.best]).for_each(|state| state.cost -= cost);
         }
-        best
-    }
-
-    fn step(&mut self, at: usize) {
-        let mut best = self.best();
-        if best.cost > 1 << 28 {
-            let cost = best.cost;
-            self.states.iter_mut().for_each(|state| state.cost -= cost);
-            self.literal.cost -= cost;
-            best.cost = 0;
-        }
+        let best = self.best;
         if self.literal.cost > best.cost + END {
             self.literal.cost = best.cost + END;
             self.literal.node = self.node(at, NONE, best.node);
-        }
-        for number in 0..self.states.len() {
-            let state = self.states[number];
-            if state.cost > best.cost + SWITCH && state.diagonal != best.diagonal && self.is_equal(at, state.diagonal) {
-                let node = self.node(at, state.diagonal, best.node);
-                let state = &mut self.states[number];
-                (state.node, state.cost, state.run) = (node, best.cost + SWITCH, 0);
-            }
         }
         if best.diagonal != self.current {
             self.current = best.diagonal;
@@ -178,18 +181,61 @@ impl<'a> Search<'a> {
                 self.recent[0] = best.diagonal;
             }
         }
-        if (best.diagonal == NONE || (best.run < 16 && best.bad > BAD)) && at >= self.quiet {
+        while let Some((seed, others)) = self.seeds.split_first().filter(|(seed, _)| seed.new as usize <= at) {
+            self.seeds = others;
+            let diagonal = (i64::from(seed.old) - i64::from(seed.new)) as i32;
+            if !self.is_open(diagonal) {
+                self.open(at, diagonal, best.cost + self.switch(diagonal), best.node);
+            }
+        }
+        if best.run >= RUN {
+            self.forget(best);
+            if let [State { diagonal, .. }] = self.states[..]
+                && diagonal == best.diagonal
+            {
+                let length = self.pass_by(at, best);
+                if length > 0 {
+                    return at + length;
+                }
+            }
+        } else if (best.diagonal == NONE || best.bad > BAD) && at >= self.quiet {
             self.look(at, best);
         }
         self.consume(at, best.cost);
         if self.nodes.len() > 2 * self.live + (1 << 16) {
             self.clear();
         }
+        at + 1
     }
 
-    fn is_equal(&self, at: usize, diagonal: i32) -> bool {
-        let old = usize::try_from(at as i64 + i64::from(diagonal)).ok().and_then(|at| self.old.get(at));
-        old == Some(&self.new[at])
+    /// Drops other alignments after a long run of equal bytes.
+    fn forget(&mut self, best: State) {
+        let most = match best.run {
+            run if run >= self.pass.calmer => 0,
+            run if run >= self.pass.calm => SWITCH / 2,
+            _ => return,
+        };
+        self.states.retain(|state| state.diagonal == best.diagonal || state.cost < best.cost + most);
+    }
+
+    /// Passes all equal bytes of the only alignment at once, up to the next seed, and returns their number.
+    fn pass_by(&mut self, at: usize, best: State) -> usize {
+        let end = self.seeds.first().map_or(self.new.len(), |seed| seed.new as usize);
+        let from = (at as i64 + i64::from(best.diagonal)) as usize;
+        let length = common(&self.old[from..], &self.new[at..end]);
+        if length == 0 {
+            return 0;
+        }
+        self.work += length as u64;
+        let state = &mut self.states[0];
+        state.run += length as u32;
+        // It does not change any more after so many bytes.
+        (0..length.min(128)).for_each(|_| state.bad -= state.bad >> 4);
+        self.best = *state;
+        // Literals may begin at the last of them.
+        self.literal.node = self.node(at + length - 1, NONE, best.node);
+        self.literal.cost = best.cost + END + LITERAL;
+        length
     }
 
     fn is_open(&self, diagonal: i32) -> bool {
@@ -198,7 +244,7 @@ impl<'a> Search<'a> {
 
     fn open(&mut self, at: usize, diagonal: i32, cost: i32, before: u32) {
         let node = self.node(at, diagonal, before);
-        self.states.push(State { diagonal, cost, node, run: 0, last: at as u32, bad: 0 });
+        self.states.push(State { diagonal, cost, node, run: 0, bad: 0 });
     }
 
     /// Looks for other alignments.
@@ -213,10 +259,22 @@ impl<'a> Search<'a> {
                 self.open(at, diagonal, best.cost + RECENT, best.node);
             }
         }
+        let is_due = if best.diagonal == NONE {
+            at.is_multiple_of(self.pass.every)
+        } else {
+            best.run == 0 || self.pass.is_thorough
+        };
+        if !is_due {
+            return;
+        }
         let needle = &new[at..new.len().min(at + NEEDLE)];
-        let suffixes = self.suffixes;
+        let Index { suffixes, places } = &mut *self.index;
+        let mut near = [0; 2 * REACH];
+        let found = suffixes.near(old, needle, REACH, &mut places[at]);
+        near[..found.len()].copy_from_slice(found);
+        let count = found.len();
         let mut longest = 0;
-        for from in suffixes.near(old, needle, REACH) {
+        for from in &near[..count] {
             let length = common(&old[*from as usize..], needle);
             longest = longest.max(length);
             self.work += length as u64;
@@ -241,37 +299,44 @@ impl<'a> Search<'a> {
         near.min().unwrap_or(SWITCH).min(SWITCH)
     }
 
-    /// Counts the byte at `at` into each way.
+    /// Counts the byte at `at` into each way, and finds the cheapest.
     fn consume(&mut self, at: usize, best: i32) {
         let (old, byte) = (self.old, self.new[at]);
-        let most = best + SWITCH * 3 + 600;
         self.work += self.states.len() as u64;
+        self.literal.cost += LITERAL;
+        let mut next = self.literal;
         self.states.retain_mut(|state| {
-            let from = usize::try_from(at as i64 + i64::from(state.diagonal)).ok().and_then(|at| old.get(at));
-            let Some(old) = from else { return false };
+            let from = (at as u32).wrapping_add_signed(state.diagonal) as usize;
+            let Some(old) = old.get(from) else { return false };
             if *old == byte {
                 state.run += 1;
-                state.last = at as u32;
                 state.bad -= state.bad >> 4;
             } else {
                 state.cost += DIFFERENT;
                 state.run = 0;
                 state.bad += 256 - (state.bad >> 4);
+                // To go over to it again would be cheaper.
+                if state.cost > best + SWITCH {
+                    return false;
+                }
             }
-            let idle = at as u32 - state.last;
-            idle <= PATIENCE && !(idle > 0 && state.cost > most)
+            if state.cost < next.cost || (state.cost == next.cost && state.run > next.run) {
+                next = *state;
+            }
+            true
         });
-        if self.states.len() > MOST {
-            self.states.sort_by_key(|state| state.cost);
-            self.states.truncate(KEPT);
+        let Pass { most, kept, .. } = self.pass;
+        if self.states.len() > most {
+            self.states.select_nth_unstable_by_key(kept, |state| state.cost);
+            self.states.truncate(kept);
         }
-        self.literal.cost += LITERAL;
+        self.best = next;
     }
 
     /// Drops the nodes that no way leads through.
     fn clear(&mut self) {
         let mut places = vec![START; self.nodes.len()];
-        let ends = self.states.iter().map(|state| state.node).chain([self.literal.node]);
+        let ends = self.states.iter().map(|state| state.node).chain([self.literal.node, self.best.node]);
         for end in ends {
             let mut node = end;
             while node != START && places[node as usize] == START {
@@ -293,7 +358,7 @@ impl<'a> Search<'a> {
         }
         self.nodes.truncate(kept as usize);
         self.live = kept as usize;
-        for state in self.states.iter_mut().chain([&mut self.literal]) {
+        for state in self.states.iter_mut().chain([&mut self.literal, &mut self.best]) {
             state.node = places[state.node as usize];
         }
     }
@@ -302,7 +367,7 @@ impl<'a> Search<'a> {
     fn path(&self) -> Vec<Match> {
         let mut matches = Vec::new();
         let mut end = self.new.len() as u32;
-        let mut node = self.best().node;
+        let mut node = self.best.node;
         while node != START {
             let Node { start, diagonal, before } = self.nodes[node as usize];
             if diagonal != NONE && end > start {
@@ -362,17 +427,21 @@ fn tidy(mut matches: Vec<Match>, old: &[u8], new: &[u8]) -> Vec<Match> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
 
-    fn work(old: &[u8], new: &[u8]) -> u64 {
-        let suffixes = Suffixes::new(old);
-        let mut search = Search::new(old, new, &suffixes);
-        (0..new.len()).for_each(|at| search.step(at));
-        search.work
+    fn work(pass: Pass, old: &[u8], new: &[u8]) -> u64 {
+        let mut index = Index::new(old, new);
+        let mut search = Search::new(pass, (old, new), &mut index, &[]);
+        let seeds = search.run();
+        let first = search.work;
+        let mut search = Search::new(pass, (old, new), &mut index, &seeds);
+        search.run();
+        first.max(search.work)
     }
 
     #[test]
     fn long_repetitions_take_no_more_than_others() {
-        let length = 200_000;
+        let length = 60_000;
         let every = |step: usize| (0..length).map(|at| u8::from(at % step == 0)).collect::<Vec<u8>>();
         // A word that repeats itself at every scale.
         let (mut last, mut word) = (vec![0], vec![0, 1]);
@@ -384,8 +453,11 @@ mod tests {
         let files = [vec![0; length], every(2), every(3), every(1000), every(1001), every(50_007), word, mixed];
         for (a, old) in files.iter().enumerate() {
             for (b, new) in files.iter().enumerate() {
-                let work = work(old, new) / new.len() as u64;
-                assert!(work < 200, "{work} steps for each byte, {a} to {b}");
+                for level in [Level::Balanced, Level::Small] {
+                    let pass = effort::passes(level)[0];
+                    let work = work(pass, old, new) / new.len() as u64;
+                    assert!(work < 200, "{work} steps for each byte, {a} to {b}, {level:?}");
+                }
             }
         }
     }
