@@ -145,7 +145,7 @@ fn parse(bytes: &[u8], layout: &Layout, content: Content) -> Option<Vec<Entry>> 
         Content::BaseRelocations => {
             while at + 8 <= bytes.len() {
                 let (page, size) = (word(&bytes[at..]), word(&bytes[at + 4..]) as usize);
-                if size < 8 || at + size > bytes.len() {
+                if size < 8 || size > bytes.len() - at {
                     break;
                 }
                 for entry in bytes[at + 8..at + size].chunks_exact(2) {

@@ -29,7 +29,11 @@ pub(crate) fn make(out: &Written, new: &Layout, region: &Region) -> Option<Vec<u
     let mut first = vec![u32::MAX; parts];
     for number in 0..count {
         let (from, to) = (start(number), start(number + 1));
-        if to <= from || to > end {
+        // Functions ascend; else each could take a look at the whole table.
+        if to < from || to > end {
+            return None;
+        }
+        if to == from {
             continue;
         }
         for part in &mut first[from / PART..=(to - 1) / PART] {

@@ -26,10 +26,13 @@ pub(crate) fn make(out: &Written, new: &Layout, region: &Region) -> Option<Vec<u
             let entry = start.wrapping_add(at as u64);
             let function = entry.wrapping_add(8).wrapping_add(i64::from(word(&bytes[at + 8..]) as i32) as u64);
             rows.push((function.wrapping_sub(index) as i32, entry.wrapping_sub(index) as i32));
+            if 12 + 8 * rows.len() > region.length {
+                return None;
+            }
         }
         at = next;
     }
-    if 12 + 8 * rows.len() > region.length {
+    if region.length < 12 {
         return None;
     }
     rows.sort_unstable();

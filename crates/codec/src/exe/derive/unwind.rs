@@ -18,6 +18,9 @@ const LIMIT: u32 = 60;
 const REGULAR: u32 = 2;
 const COMPRESSED: u32 = 3;
 
+/// Most entries of a page, which has 4 KiB.
+const MOST_ENTRIES: usize = 1024;
+
 /// A function of `__eh_frame`; addresses relative to the image.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Frame {
@@ -43,6 +46,8 @@ impl Guess {
 
 struct Table {
     frames: Vec<Frame>,
+    /// The functions of those that have exceptions, ascending.
+    throwing: Vec<u32>,
     /// Functions of the old table, where they went, and their encodings.
     old: Vec<(u32, u32)>,
     /// The form of encodings that point to `__eh_frame`.
@@ -64,10 +69,12 @@ pub(super) fn code<C: Coder>(
         frames_of(bytes.get(..frames.length).unwrap_or(bytes), &shared.new, &frames)
     });
     frames.sort_unstable();
+    let throwing = frames.iter().filter(|frame| frame.exceptions != 0).map(|frame| frame.function).collect();
     let old = moved(shared, image);
     image.check()?;
     let dwarf = if is_x86 { 0x0400_0000 } else { 0x0300_0000 };
-    let mut table = Table { frames, old, dwarf, is_x86, words: Vec::with_capacity(region.length / 4), last: [0; 2] };
+    let words = Vec::with_capacity(region.length / 4);
+    let mut table = Table { frames, throwing, old, dwarf, is_x86, words, last: [0; 2] };
     let mut bits = vec![Bit::EVEN; 3 * 512];
     let mut numbers = Number::new(16);
     let mut history = 0usize;
@@ -190,9 +197,8 @@ impl Table {
     fn exceptions(&self, place: usize) -> Guess {
         if (place / 4).is_multiple_of(2) {
             let before = if place >= 8 { self.back(2) } else { 0 };
-            let from = self.frames.partition_point(|frame| frame.function <= before && place >= 8);
-            let next = self.frames[from..].iter().find(|frame| frame.exceptions != 0);
-            return Guess::new(8, next.map_or(before, |frame| frame.function), self.back(2));
+            let from = self.throwing.partition_point(|function| *function <= before && place >= 8);
+            return Guess::new(8, self.throwing.get(from).copied().unwrap_or(before), self.back(2));
         }
         let frame = self.frame(self.back(1));
         Guess::new(9, frame.map_or(self.back(1), |frame| frame.exceptions), self.back(2))
@@ -296,7 +302,9 @@ impl Table {
         if (own_start..own_start + own_count).contains(&place) {
             // The function that uses the encoding first.
             let wanted = self.at(2).wrapping_add((place - own_start) as u32);
-            let user = (0..count).map(|entry| self.at(page + start + entry)).find(|entry| entry >> 24 == wanted);
+            let user = (0..count.min(MOST_ENTRIES))
+                .map(|entry| self.at(page + start + entry))
+                .find(|entry| entry >> 24 == wanted);
             let frame = user.and_then(|entry| self.frame(first.wrapping_add(entry & 0xff_ffff)));
             return Guess::new(24, frame.map_or(self.back(1), |frame| 0x0300_0000 | frame.entry), self.back(1));
         }
@@ -311,7 +319,10 @@ fn frames_of(bytes: &[u8], new: &Layout, region: &Region) -> Vec<Frame> {
     let mut at = 0;
     while at + 32 <= bytes.len() {
         let length = word(&bytes[at..]) as usize;
-        let Some(next) = at.checked_add(4 + length).filter(|next| length != 0 && *next <= bytes.len()) else { break };
+        if length == 0 || length > bytes.len() - at - 4 {
+            break;
+        }
+        let next = at + 4 + length;
         if word(&bytes[at + 4..]) != 0 {
             let here = start.wrapping_add(at as u64);
             let function = Kind::Relative64.read(0, 0, &bytes[at + 8..], here.wrapping_add(8));

@@ -5,6 +5,7 @@
 use super::super::bit::unzigzag;
 use super::super::field::Kind;
 use super::super::layout::{Go, Region};
+use super::super::memory::push;
 use super::super::targets::{BEFORE_LINES, LINES, NO_LINE};
 use super::Scanner;
 use std::collections::BTreeSet;
@@ -34,6 +35,17 @@ struct Row {
     size: usize,
     value: i64,
     from: u64,
+}
+
+/// What is kept while the functions are gone through.
+#[derive(Default)]
+struct Source {
+    /// Tables that were read.
+    seen: BTreeSet<usize>,
+    /// Rows of the last one.
+    rows: Vec<Row>,
+    /// Files of a function, by the distance that they begin at.
+    by_place: Vec<(u64, u64)>,
 }
 
 /// An index of inlined calls has no more entries.
@@ -78,7 +90,7 @@ impl Scanner<'_, '_> {
             self.unless(at, u32::MAX, head.file_base)?;
             at += 4;
         }
-        let mut seen = BTreeSet::new();
+        let mut source = Source::default();
         for number in 0..=count {
             let row = head.functions + 8 * number;
             if row + 8 > head.end {
@@ -89,7 +101,7 @@ impl Scanner<'_, '_> {
                 self.field(row + 4, Kind::Based32, head.function_base)?;
                 let function = head.functions.checked_add(self.image.u32(row + 4)? as usize)?;
                 // A function of another form is left alone.
-                let _ = self.go_function(&head, function, &mut seen);
+                let _ = self.go_function(&head, function, &mut source);
             }
         }
         let _ = head.base;
@@ -98,15 +110,16 @@ impl Scanner<'_, '_> {
 
     /// A field relative to `base`, unless it holds `none`.
     fn unless(&mut self, at: usize, none: u32, base: u64) -> Option<()> {
+        self.step()?;
         if self.image.u32(at)? != none {
             self.field(at, Kind::Based32, base)?;
         }
         Some(())
     }
 
-    fn go_function(&mut self, head: &Head, at: usize, seen: &mut BTreeSet<usize>) -> Option<()> {
+    fn go_function(&mut self, head: &Head, at: usize, source: &mut Source) -> Option<()> {
         const SIZE: usize = 44;
-        if at + SIZE > head.end {
+        if at > head.end.saturating_sub(SIZE) {
             return None;
         }
         self.field(at, Kind::Based32, head.text)?;
@@ -129,23 +142,20 @@ impl Scanner<'_, '_> {
         for number in 0..data {
             self.unless(behind + 4 * (tables + number), u32::MAX, head.data)?;
         }
-        self.go_source(head, at, (tables, data), seen)
+        self.go_source(head, at, (tables, data), source)
     }
 
     /// The lines of a function.
-    fn go_source(
-        &mut self,
-        head: &Head,
-        at: usize,
-        (tables, data): (usize, usize),
-        seen: &mut BTreeSet<usize>,
-    ) -> Option<()> {
+    fn go_source(&mut self, head: &Head, at: usize, (tables, data): (usize, usize), source: &mut Source) -> Option<()> {
         let (files, lines, unit) = (self.image.u32(at + 20)?, self.image.u32(at + 24)?, self.image.u32(at + 32)?);
         let table = |offset: u32| head.tables.checked_add(offset as usize);
-        let mut by_place = Vec::new();
+        let Source { seen, rows, by_place } = source;
+        by_place.clear();
         if files != 0 {
-            for row in self.go_table(table(files)?, head.end)? {
-                by_place.push((row.from, self.go_file(head, unit, row.value)));
+            self.go_table(table(files)?, head.end, rows)?;
+            for row in rows.iter() {
+                let file = self.go_file(head, unit, row.value);
+                self.keep(by_place, (row.from, file))?;
             }
         }
         let file_at = |place: u64| {
@@ -155,7 +165,8 @@ impl Scanner<'_, '_> {
         if lines != 0 && seen.insert(table(lines)?) {
             self.take(24)?;
             let (mut last, mut last_file, mut last_line) = (BEFORE_LINES, u64::MAX, -1i64);
-            for row in self.go_table(table(lines)?, head.end)? {
+            self.go_table(table(lines)?, head.end, rows)?;
+            for row in rows.iter() {
                 let file = file_at(row.from);
                 let line = key(file, row.value);
                 if (file != last_file || row.value.abs_diff(last_line) > NEAR)
@@ -176,8 +187,10 @@ impl Scanner<'_, '_> {
             if indices != 0 && tree != u32::MAX {
                 let tree = self.layout.offset(head.data.wrapping_add(tree.into()))?;
                 if seen.insert(tree) {
+                    self.take(24)?;
                     let mut by_index: Vec<u64> = Vec::new();
-                    for row in self.go_table(table(indices)?, head.end)? {
+                    self.go_table(table(indices)?, head.end, rows)?;
+                    for row in rows.iter() {
                         let Ok(index) = usize::try_from(row.value) else { continue };
                         if index < MOST {
                             by_index.resize(by_index.len().max(index + 1), NO_LINE);
@@ -208,15 +221,15 @@ impl Scanner<'_, '_> {
     fn go_file(&mut self, head: &Head, unit: u32, number: i64) -> u64 {
         let place = i64::from(unit).checked_add(number).and_then(|place| usize::try_from(place).ok());
         let at = place.and_then(|place| place.checked_mul(4)?.checked_add(head.units));
-        match at.filter(|at| number >= 0 && at + 4 <= head.files) {
+        match at.filter(|at| number >= 0 && *at <= head.files.saturating_sub(4)) {
             Some(at) => self.image.u32(at).map_or(NO_LINE, |file| u64::from(file) & NO_LINE),
             None => NO_LINE,
         }
     }
 
     /// The rows of a table.
-    fn go_table(&mut self, mut at: usize, end: usize) -> Option<Vec<Row>> {
-        let mut rows: Vec<Row> = Vec::new();
+    fn go_table(&mut self, mut at: usize, end: usize, rows: &mut Vec<Row>) -> Option<()> {
+        rows.clear();
         let (mut value, mut from) = (-1i64, 0u64);
         while at < end {
             self.step()?;
@@ -226,14 +239,18 @@ impl Scanner<'_, '_> {
                 break;
             }
             value = value.wrapping_add(unzigzag(change));
-            rows.push(Row { at: start, size: at - start, value, from });
+            self.keep(rows, Row { at: start, size: at - start, value, from })?;
             let distance = self.image.leb(&mut at, end)?;
             if distance == 0 {
                 break;
             }
             from = from.wrapping_add(distance);
         }
-        Some(rows)
+        Some(())
+    }
+
+    fn keep<T>(&mut self, items: &mut Vec<T>, item: T) -> Option<()> {
+        push(items, item, self.budget).map_err(|error| self.failed = Some(error)).ok()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::super::field::Kind;
 use super::super::layout::Go;
+use super::super::memory::push;
 use super::Scanner;
 use std::collections::BTreeSet;
 
@@ -49,21 +50,29 @@ impl Scanner<'_, '_> {
         let _ = self.go_links(&mut types, links, count);
         let _ = self.go_contiguous(&mut types, contiguous);
         while let Some(found) = types.found.pop() {
-            let is_inside = (types.base..types.end).contains(&found) && found & 7 == 0;
             if self.step().is_none() {
                 return;
             }
-            if is_inside && types.seen.insert(found) && self.take(48).is_some() {
+            if types.seen.insert(found) && self.take(48).is_some() {
                 let _ = self.go_type(&mut types, found);
             }
         }
+    }
+
+    /// Notes that there may be a descriptor at an address.
+    fn lead(&mut self, types: &mut Types, to: u64) -> Option<()> {
+        let is_new = (types.base..types.end).contains(&to) && to & 7 == 0 && !types.seen.contains(&to);
+        if is_new {
+            push(&mut types.found, to, self.budget).map_err(|error| self.failed = Some(error)).ok()?;
+        }
+        Some(())
     }
 
     fn go_links(&mut self, types: &mut Types, links: u64, count: u64) -> Option<()> {
         let at = self.layout.offset(links)?;
         for number in 0..usize::try_from(count).ok()? {
             let found = self.field(at + 4 * number, Kind::Based32, types.base)?;
-            types.found.push(found);
+            self.lead(types, found)?;
         }
         Some(())
     }
@@ -79,7 +88,7 @@ impl Scanner<'_, '_> {
                 at += 8;
                 continue;
             }
-            types.found.push(types.base.wrapping_add((at - types.start) as u64));
+            self.lead(types, types.base.wrapping_add((at - types.start) as u64))?;
             let fixed = size(kind);
             let more = match kind {
                 FUNC => 8 * self.parameters(at)?,
@@ -108,14 +117,17 @@ impl Scanner<'_, '_> {
     }
 
     fn go_type(&mut self, types: &mut Types, found: u64) -> Option<()> {
-        let at = types.start + usize::try_from(found - types.base).ok()?;
+        let at = types.start.checked_add(usize::try_from(found - types.base).ok()?)?;
+        if at > types.stop.saturating_sub(80) {
+            return None;
+        }
         let (flags, kind, align) = (self.image.u8(at + 20)?, self.image.u8(at + 23)? & 31, self.image.u8(at + 21)?);
-        if at + 80 > types.stop || kind == 0 || kind > LAST || align > 64 {
+        if kind == 0 || kind > LAST || align > 64 {
             return None;
         }
         self.distance(at + 40, types.base)?;
         let pointer = self.distance(at + 44, types.base)?;
-        types.found.push(pointer);
+        self.lead(types, pointer)?;
         let others: &[usize] = match kind {
             ARRAY => &[48, 56],
             CHAN | POINTER | SLICE => &[48],
@@ -123,15 +135,17 @@ impl Scanner<'_, '_> {
             _ => &[],
         };
         for other in others {
-            types.found.push(self.image.u64(at + other)?);
+            let to = self.image.u64(at + other)?;
+            self.lead(types, to)?;
         }
         if kind == INTERFACE {
             let methods = self.layout.offset(self.image.u64(at + 56)?);
             let count = self.image.u64(at + 64)?.min(MOST_METHODS) as usize;
             for method in methods.iter().flat_map(|first| (0..count).map(move |number| first + 8 * number)) {
+                self.step()?;
                 self.distance(method, types.base)?;
                 let other = self.distance(method + 4, types.base)?;
-                types.found.push(other);
+                self.lead(types, other)?;
             }
         }
         if kind == STRUCT {
@@ -139,7 +153,8 @@ impl Scanner<'_, '_> {
             let count = self.image.u64(at + 64)?.min(MOST_FIELDS) as usize;
             for field in fields.iter().flat_map(|first| (0..count).map(move |number| first + 24 * number)) {
                 self.step()?;
-                types.found.push(self.image.u64(field + 8)?);
+                let to = self.image.u64(field + 8)?;
+                self.lead(types, to)?;
             }
         }
         let behind = at + size(kind);
@@ -152,7 +167,8 @@ impl Scanner<'_, '_> {
             for number in 0..self.parameters(at)? {
                 let parameter = behind + methods_size + 8 * number;
                 if parameter + 8 <= types.stop {
-                    types.found.push(self.image.u64(parameter)?);
+                    let to = self.image.u64(parameter)?;
+                    self.lead(types, to)?;
                 }
             }
         }
@@ -163,7 +179,7 @@ impl Scanner<'_, '_> {
     fn go_methods(&mut self, types: &mut Types, at: usize) -> Option<()> {
         self.distance(at, types.base)?;
         let count = self.image.u16(at + 4)?;
-        let first = at.checked_add(self.image.u32(at + 8)? as usize)?;
+        let first = at.checked_add(self.image.u32(at + 8)? as usize).filter(|first| *first < types.stop)?;
         for number in 0..usize::from(count) {
             let method = first + 16 * number;
             if method + 16 > types.stop {
@@ -171,7 +187,7 @@ impl Scanner<'_, '_> {
             }
             self.distance(method, types.base)?;
             let other = self.distance(method + 4, types.base)?;
-            types.found.push(other);
+            self.lead(types, other)?;
             self.distance(method + 8, types.text)?;
             self.distance(method + 12, types.text)?;
         }

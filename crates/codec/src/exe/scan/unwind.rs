@@ -7,11 +7,11 @@ use super::Scanner;
 impl Scanner<'_, '_> {
     pub(super) fn unwind(&mut self, region: &Region) -> Option<()> {
         let base = self.layout.image_base;
-        let within = |at: usize| region.offset.checked_add(at).filter(|at| at + 4 <= region.end());
+        let within = |at: usize| region.offset.checked_add(at).filter(|at| *at <= region.end().saturating_sub(4));
         let number = |scanner: &mut Self, at: usize| Some(scanner.image.u32(within(at)?)? as usize);
         let (personalities, count) = (number(self, 12)?, number(self, 16)?);
         for place in 0..count.min(16) {
-            self.field(within(personalities + 4 * place)?, Kind::Image32, base)?;
+            self.field(within(personalities.checked_add(4 * place)?)?, Kind::Image32, base)?;
         }
         let (index, count) = (number(self, 20)?, number(self, 24)?);
         let (mut first, mut last) = (usize::MAX, 0);
