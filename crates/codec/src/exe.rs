@@ -9,7 +9,10 @@
 //! `docs/codec.md` says why, `docs/formats.md` what the bytes are. Whatever the models do is part
 //! of the format: a change of any of them is another codec.
 
+mod ahead;
 mod arm64;
+mod batch;
+mod batches;
 mod bit;
 mod body;
 mod class;
@@ -23,6 +26,7 @@ mod destinations;
 mod encode;
 mod field;
 mod hits;
+mod hole;
 mod image;
 mod instruction;
 mod keys;
@@ -38,6 +42,7 @@ mod rank;
 mod reference;
 mod renaming;
 mod scan;
+mod stored;
 mod targets;
 mod tier;
 mod unit;

@@ -48,6 +48,9 @@ pub(crate) const STREAMS: [&str; 13] = [
 pub(crate) trait Coder {
     const ENCODES: bool;
 
+    /// A coder for a stream of its own: a decoder reads these bytes.
+    fn beside(bytes: Vec<u8>) -> Self;
+
     /// A bit; `one` of 65,536 is the chance that it is set, neither 0 nor all.
     fn bit(&mut self, bit: bool, one: u32) -> bool;
 
@@ -167,6 +170,10 @@ pub(crate) fn damaged(reason: &'static str) -> CodecError {
 impl Coder for Decoder<'_> {
     const ENCODES: bool = false;
 
+    fn beside(bytes: Vec<u8>) -> Self {
+        Decoder::new(Box::new(io::Cursor::new(bytes)))
+    }
+
     #[inline(always)]
     fn bit(&mut self, _: bool, one: u32) -> bool {
         let bound = ((u64::from(self.range) * u64::from(one)) >> 16) as u32;
@@ -271,6 +278,10 @@ impl Encoder {
 #[cfg(feature = "encode")]
 impl Coder for Encoder {
     const ENCODES: bool = true;
+
+    fn beside(_: Vec<u8>) -> Self {
+        Encoder::new()
+    }
 
     #[inline(always)]
     fn bit(&mut self, bit: bool, one: u32) -> bool {

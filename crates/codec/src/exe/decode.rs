@@ -1,19 +1,22 @@
 //! Decoding: a reader of the new file.
 
-use super::body::{Body, Shared};
+use super::ahead::Source;
+use super::batches::{BATCHES_MEMORY, Batches, Threads};
+use super::body::{Body, Plan, Shared};
 use super::coder::{Coder, Decoder, damaged};
 use super::control::{self, Match};
 use super::derive::{self, Derivations, Derived};
 use super::destinations::Destinations;
-use super::image::{IMAGE_MEMORY, Image};
+use super::image::{FEW, Image, MANY, PAGE_MEMORY};
 use super::layout::{self, Layout};
 use super::map::{Map, map_memory};
 use super::memory::Budget;
 use super::parts::Parts;
 use super::plain::Plain;
 use super::scan;
+use super::stored;
 use super::targets::Targets;
-use super::tier;
+use super::tier::{self, Tier};
 use super::window::WINDOW_MEMORY;
 use super::written::Written;
 use crate::error::carry;
@@ -21,18 +24,20 @@ use crate::old::OldFile;
 use crate::window::{Frames, MIN_LOG};
 use crate::{CodecError, Header, Level};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Longest file that is taken: offsets have 32 bits, and differences of them.
 pub(crate) const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// What decoding takes beside what depends on the files: models, caches, buffers, and zstd's
 /// decoder with its smallest window.
-pub(crate) const FIXED: u64 = IMAGE_MEMORY + WINDOW_MEMORY + (5 << 20);
+pub(crate) const FIXED: u64 = (MANY + FEW) as u64 * PAGE_MEMORY + BATCHES_MEMORY + WINDOW_MEMORY + (5 << 20);
 
 pub(crate) fn decode<'a>(
     header: &Header,
     body: Box<dyn Read + 'a>,
     old: OldFile<'a>,
+    threads: Threads<'a, '_>,
 ) -> Result<Box<dyn Read + 'a>, CodecError> {
     for (field, found) in [("from_size", header.from_size), ("to_size", header.to_size)] {
         if found > MAX_SIZE {
@@ -45,7 +50,7 @@ pub(crate) fn decode<'a>(
     let mut coder = Decoder::new(Box::new(input));
     let level = tier::code(&mut coder, Level::default());
     let parts = Parts::new((header.from_size as usize, header.to_size as usize));
-    let mut reader = Reader { header: header.clone(), old, level, parts, current: Current::Done };
+    let mut reader = Reader { header: header.clone(), old, threads, level, parts, current: Current::Done };
     reader.begin(coder)?;
     Ok(Box::new(reader))
 }
@@ -60,39 +65,51 @@ pub(crate) struct Given<'g, 'a> {
     pub(crate) matches: &'g [Match],
     pub(crate) derived: &'g [Derived],
     pub(crate) wanted: &'a [u8],
+    /// The literals, coded, once they are known.
+    pub(crate) literals: &'g [u8],
     /// The part's length; the decoder knows it too.
     pub(crate) size: usize,
     pub(crate) level: Level,
 }
 
 /// Everything up to the first byte of a part of the new file.
-pub(crate) fn prepare<'a, C: Coder>(
+pub(crate) fn prepare<'a, C: Coder + 'a>(
     mut coder: C,
     mut image: Image<'a>,
     (old, new): (Layout, Layout),
     given: &Given<'_, 'a>,
     budget: &mut Budget,
+    threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
     let derived = derive::code(&mut coder, given.derived, &new, budget)?;
     let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
+    let literals = stored::code(&mut coder, given.literals, budget)?;
     budget.take(map_memory(matches.len()))?;
     let (scanned, named) = scan::scan(&mut image, &old, budget)?;
     let map = Map::new(&matches, &old, &new);
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
-    let (targets, popular) = Targets::new(named.keys, &named.uses, &map, (&old, &new), pages, budget)?;
+    let keys = Arc::new(named.keys);
+    let (targets, popular) = Targets::new(Arc::clone(&keys), &named.uses, &map, (&old, &new), pages, budget)?;
     budget.release(named.uses);
     let destinations = Destinations::new(popular);
     let mut out = Written::new();
+    let tier = Tier::of(given.level);
+    let (size, wanted) = (given.size, given.wanted);
+    let regions = derived.iter().map(|derived| derived.region).collect();
     let derivations = Derivations::new(derived, &new, &mut out, budget)?;
-    let wanted = given.wanted;
+    let (old, new, matches) = (Arc::new(old), Arc::new(new), Arc::new(matches));
+    let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
+    let few = image.again(FEW);
+    let batches = Batches::new(Source { plan, image, scanned, keys, derived: regions, tier }, literals, threads);
     let shared = Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, wanted, misses: None };
-    Ok(Body::new(shared, image, scanned, derivations, given.size))
+    Ok(Body::new(shared, few, batches, derivations, (size, &tier)))
 }
 
 /// The parts of the new file, one after another.
-struct Reader<'a> {
+struct Reader<'a, 'e> {
     header: Header,
     old: OldFile<'a>,
+    threads: Threads<'a, 'e>,
     level: Level,
     parts: Parts,
     current: Current<'a>,
@@ -105,7 +122,7 @@ enum Current<'a> {
     Done,
 }
 
-impl Read for Reader<'_> {
+impl Read for Reader<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -127,7 +144,7 @@ impl Read for Reader<'_> {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     /// Makes a piece of a program, or goes on to the next part.
     fn step(&mut self) -> Result<(), CodecError> {
         match std::mem::replace(&mut self.current, Current::Done) {
@@ -140,7 +157,7 @@ impl<'a> Reader<'a> {
                 self.current = Current::Program(body);
                 Ok(())
             }
-            Current::Program(body) => self.begin(body.into_coder().0),
+            Current::Program(body) => self.begin(body.into_coder()),
             Current::Plain(plain) => self.begin(plain.into_coder()?),
             Current::Done => Ok(()),
         }
@@ -158,9 +175,11 @@ impl<'a> Reader<'a> {
         budget.take(FIXED)?;
         let empty = Layout::default();
         let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
-        let image = Image::new(old, part.old.len());
-        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len(), level: self.level };
-        self.current = Current::Program(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
+        let image = Image::new(old, part.old.len(), MANY);
+        let given =
+            Given { matches: &[], derived: &[], literals: &[], wanted: &[], size: part.new.len(), level: self.level };
+        let body = prepare(coder, image, layouts, &given, &mut budget, Some(self.threads))?;
+        self.current = Current::Program(Box::new(body));
         Ok(())
     }
 }

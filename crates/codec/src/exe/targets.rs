@@ -5,9 +5,9 @@ use super::layout::Layout;
 use super::map::Map;
 use super::memory::Budget;
 use super::rank::Ranks;
-use super::reference::Reference;
 use crate::CodecError;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Targets that are lines of source files have this bit, the file from bit 24 on, and the line
 /// below.
@@ -41,7 +41,7 @@ struct Moved {
 }
 
 pub(crate) struct Targets {
-    keys: Keys,
+    keys: Arc<Keys>,
     moved: Vec<Moved>,
     /// How far the lowest address moved.
     base: u64,
@@ -57,7 +57,7 @@ pub(crate) struct Popular {
 
 impl Targets {
     pub(crate) fn new(
-        keys: Keys,
+        keys: Arc<Keys>,
         uses: &[[u16; 2]],
         map: &Map,
         (old, new): (&Layout, &Layout),
@@ -108,11 +108,8 @@ impl Targets {
         self.keys.find(key).unwrap_or(usize::MAX)
     }
 
-    /// The numbers of the targets of all these references. All are looked up, and what is known of
-    /// them is looked at, before any is needed: memory answers together.
-    pub(crate) fn numbers(&self, references: &[Reference], numbers: &mut Vec<u32>) {
-        numbers.clear();
-        numbers.extend(references.iter().map(|found| self.keys.find(found.target).map_or(u32::MAX, |at| at as u32)));
+    /// Looks at what is known of all these targets before any is needed: memory answers together.
+    pub(crate) fn touch(&self, numbers: &[u32]) {
         let known = numbers.iter().filter_map(|number| self.moved.get(*number as usize));
         std::hint::black_box(known.fold(0, |all, moved| all | moved.by));
     }

@@ -11,7 +11,7 @@ use super::scan::{Scanned, instructions_from, reach};
 use crate::CodecError;
 
 /// Most bytes of a window.
-pub(crate) const WINDOW: usize = 32 << 10;
+pub(crate) const WINDOW: usize = 16 << 10;
 
 /// Bytes that are looked at before and behind a window.
 const AROUND: usize = 2 * arm64::REACH + 2 * LONGEST;

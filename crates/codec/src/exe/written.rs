@@ -40,19 +40,8 @@ impl Written {
         self.start + self.bytes.len()
     }
 
-    #[inline(always)]
-    pub(crate) fn push(&mut self, byte: u8) {
-        self.bytes.push(byte);
-    }
-
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-    }
-
-    /// The `distance`-th byte from the end; 0 before the beginning of the file.
-    #[inline(always)]
-    pub(crate) fn back(&self, distance: usize) -> u8 {
-        self.bytes.len().checked_sub(distance).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
     }
 
     /// The bytes from `offset` on; none if they were dropped.
