@@ -43,6 +43,7 @@ mod reference;
 mod renaming;
 mod scan;
 mod stored;
+mod tables;
 mod targets;
 mod tier;
 mod unit;

@@ -81,12 +81,15 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     budget: &mut Budget,
     threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
-    let derived = derive::code(&mut coder, given.derived, &new, budget)?;
+    let derived = derive::code(&mut coder, given.derived, &new)?;
     let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
     let literals = stored::code(&mut coder, given.literals, budget)?;
-    budget.take(map_memory(matches.len()))?;
     let (scanned, named) = scan::scan(&mut image, &old, budget)?;
+    let making = map_memory(matches.len());
+    budget.take(making)?;
     let map = Map::new(&matches, &old, &new);
+    budget.give_back(making);
+    budget.take(map.memory())?;
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
     let keys = Arc::new(named.keys);
     let (targets, popular) = Targets::new(Arc::clone(&keys), &named.uses, &map, (&old, &new), pages, budget)?;
@@ -96,7 +99,7 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let tier = Tier::of(given.level);
     let (size, wanted) = (given.size, given.wanted);
     let regions = derived.iter().map(|derived| derived.region).collect();
-    let derivations = Derivations::new(derived, &new, &mut out, budget)?;
+    let derivations = Derivations::new(derived, (&old, &new), &mut out, budget)?;
     let (old, new, matches) = (Arc::new(old), Arc::new(new), Arc::new(matches));
     let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
     let few = image.again(FEW);

@@ -64,9 +64,10 @@ impl Targets {
         pages: bool,
         budget: &mut Budget,
     ) -> Result<(Targets, Popular), CodecError> {
-        let (mut calls, mut data) = (Vec::new(), Vec::new());
-        let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count() as u64;
-        budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + Ranks::memory(used(0)) + Ranks::memory(used(1)))?;
+        let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count();
+        let (mut calls, mut data) = (Vec::with_capacity(used(0)), Vec::with_capacity(used(1)));
+        let (kept, dropped) = Ranks::memory(used(0) as u64 + used(1) as u64);
+        budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + kept + dropped)?;
         // A place among the lines that are known.
         let lines = keys.iter().filter(|key| (LINES..BEFORE_LINES).contains(key)).count() as u64;
         budget.take(lines * 32)?;
@@ -99,6 +100,7 @@ impl Targets {
                 targets.learn(number, *from, *to);
             }
         }
+        budget.give_back(dropped);
         Ok((targets, Popular { calls: Ranks::new(calls, low), data: Ranks::new(data, low) }))
     }
 
