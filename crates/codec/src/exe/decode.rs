@@ -29,9 +29,9 @@ use std::sync::Arc;
 /// Longest file that is taken: offsets have 32 bits, and differences of them.
 pub(crate) const MAX_SIZE: u64 = i32::MAX as u64;
 
-/// What decoding takes beside what depends on the files: models, caches, buffers, and zstd's
-/// decoder with its smallest window.
-pub(crate) const FIXED: u64 = (MANY + FEW) as u64 * PAGE_MEMORY + BATCHES_MEMORY + WINDOW_MEMORY + (5 << 20);
+/// What decoding takes beside what depends on the files and on the level: caches, buffers, models of a fixed
+/// size, and zstd's decoder with its smallest window.
+pub(crate) const FIXED: u64 = (MANY + FEW) as u64 * PAGE_MEMORY + BATCHES_MEMORY + WINDOW_MEMORY + (4 << 20);
 
 pub(crate) fn decode<'a>(
     header: &Header,
@@ -81,6 +81,8 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     budget: &mut Budget,
     threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
+    let tier = Tier::of(given.level);
+    budget.take(tier.memory())?;
     let derived = derive::code(&mut coder, given.derived, &new)?;
     let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
     let literals = stored::code(&mut coder, given.literals, budget)?;
@@ -96,7 +98,6 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     budget.release(named.uses);
     let destinations = Destinations::new(popular);
     let mut out = Written::new();
-    let tier = Tier::of(given.level);
     let (size, wanted) = (given.size, given.wanted);
     let regions = derived.iter().map(|derived| derived.region).collect();
     let derivations = Derivations::new(derived, (&old, &new), &mut out, budget)?;

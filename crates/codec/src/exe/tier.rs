@@ -31,9 +31,16 @@ pub(crate) struct Tier {
 impl Tier {
     pub(crate) fn of(level: Level) -> Tier {
         match level {
-            Level::Small => Tier { literals: 13, flags: 12, values: 12, places: 10, substitutions: 12 },
+            Level::Small => Tier { literals: 15, flags: 13, values: 14, places: 12, substitutions: 12 },
             _ => Tier { literals: 12, flags: 12, values: 11, places: 10, substitutions: 12 },
         }
+    }
+
+    /// Memory that the tables take.
+    pub(crate) fn memory(&self) -> u64 {
+        let lines = (LITERAL.len() << self.literals) + (VALUE.len() << self.values) + (PLACES << self.places);
+        let counters = (UNIT.len() + HIT.len()) << self.flags;
+        (32 * lines + 4 * counters + (8 << self.substitutions)) as u64
     }
 }
 
@@ -48,6 +55,9 @@ pub(crate) const HIT: [usize; 2] = [1, 2];
 
 /// Contexts of a byte that is not what the old one was.
 pub(crate) const VALUE: [usize; 4] = [0, 1, 2, 3];
+
+/// Contexts of where in a unit such a byte is.
+pub(crate) const PLACES: usize = 3;
 
 /// Shifts of the stack that are remembered.
 pub(crate) const SHIFTS: usize = 16;

@@ -9,7 +9,7 @@ use super::field::word;
 use super::nibble::Nibbles;
 use super::reference::Reference;
 use super::renaming::{Guess, Renaming};
-use super::tier::{Tier, VALUE};
+use super::tier::{PLACES, Tier, VALUE};
 
 /// Most bytes of a unit that may differ, beside its reference.
 const MOST: usize = 24;
@@ -164,7 +164,7 @@ impl Substitutions {
 
 /// Models of bytes that differ.
 pub(crate) struct Values {
-    places: Nibbles<3>,
+    places: Nibbles<PLACES>,
     values: Nibbles<{ VALUE.len() }>,
 }
 
