@@ -78,8 +78,10 @@ fn run(
         return Err(CodecError::Memory { what: WHAT, needs: header.memory, limit: limits.memory });
     }
     let old = OldFile::open(old, header)?;
-    let mut decoded = coding.decode(header, body, old)?;
-    let found = write_exactly(&mut decoded, new, header.to_size, WHAT)?;
+    let found = std::thread::scope(|threads| {
+        let mut decoded = coding.decode(header, body, old, threads)?;
+        write_exactly(&mut decoded, new, header.to_size, WHAT)
+    })?;
     if found != header.to {
         return Err(CodecError::WrongNew { expected: header.to, found });
     }

@@ -9,6 +9,7 @@ use crate::Level;
 use crate::old::OldFile;
 use crate::{CodecError, Header, bidiff, exe};
 use std::io::Read;
+use std::thread::Scope;
 use upstep_model::Codec;
 
 /// A way to code the body of a patch.
@@ -56,16 +57,17 @@ impl Coding {
 
     /// A reader of the new file. It may yield anything: the caller checks length and digest. It
     /// takes no more memory than the header declares and no more time than the header's lengths
-    /// justify.
+    /// justify. It may start threads in `threads`, which end when it is dropped.
     pub(crate) fn decode<'a>(
         self,
         header: &Header,
         body: Box<dyn Read + 'a>,
         old: OldFile<'a>,
+        threads: &'a Scope<'a, '_>,
     ) -> Result<Box<dyn Read + 'a>, CodecError> {
         match self {
             Coding::Bidiff => bidiff::decode(header, body, old),
-            Coding::Exe => exe::decode(header, body, old),
+            Coding::Exe => exe::decode(header, body, old, threads),
         }
     }
 

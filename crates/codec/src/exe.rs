@@ -10,7 +10,10 @@
 //! `docs/codec.md` says why, `docs/formats.md` what the bytes are. Whatever the models do is part
 //! of the format: a change of any of them is another codec.
 
+mod ahead;
 mod arm64;
+mod batch;
+mod batches;
 mod bit;
 mod body;
 mod class;
@@ -25,6 +28,7 @@ mod encode;
 mod fast;
 mod field;
 mod hits;
+mod hole;
 mod image;
 mod instruction;
 mod keys;
@@ -33,6 +37,7 @@ mod layout;
 mod literal;
 mod map;
 mod memory;
+mod models;
 mod nibble;
 mod number;
 mod parts;
@@ -41,6 +46,8 @@ mod rank;
 mod reference;
 mod renaming;
 mod scan;
+mod stored;
+mod tables;
 mod targets;
 mod tier;
 mod unit;

@@ -9,7 +9,8 @@ use upstep_model::Digester;
 
 /// A file that is read at any position without a cursor. A memory map would be faster and is
 /// not used: it needs unsafe code, and the process dies of SIGBUS when somebody shortens the file.
-pub trait ReadAt {
+/// Two threads may read it at once.
+pub trait ReadAt: Sync {
     /// Reads some bytes at `offset`; 0 at the end.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
     /// The length in bytes.
@@ -211,17 +212,17 @@ impl Seek for OldFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use upstep_model::{Codec, Digest};
 
     struct Counted {
         bytes: Vec<u8>,
-        reads: Cell<usize>,
+        reads: AtomicUsize,
     }
 
     impl ReadAt for Counted {
         fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-            self.reads.set(self.reads.get() + 1);
+            self.reads.fetch_add(1, Ordering::Relaxed);
             self.bytes.read_at(buf, offset)
         }
         fn size(&self) -> io::Result<u64> {
@@ -239,21 +240,22 @@ mod tests {
             to_size: 0,
             memory: 0,
         };
-        (Counted { bytes, reads: Cell::new(0) }, header)
+        (Counted { bytes, reads: AtomicUsize::new(0) }, header)
     }
 
     #[test]
     fn seeks_by_a_few_bytes_do_not_read_again() {
         let (file, header) = counted(4 * BLOCK);
         let mut old = OldFile::open(&file, &header).expect("the right file");
-        file.reads.set(0);
+        file.reads.store(0, Ordering::Relaxed);
         for _ in 0..1000 {
             let mut bytes = [0; 64];
             old.read_exact(&mut bytes).expect("inside");
             assert_eq!(bytes[..], file.bytes[old.position as usize - 64..old.position as usize]);
             old.seek(SeekFrom::Current(if old.position > 2 * BLOCK as u64 { -1000 } else { 37 })).expect("inside");
         }
-        assert!(file.reads.get() <= 4, "{} reads", file.reads.get());
+        let reads = file.reads.load(Ordering::Relaxed);
+        assert!(reads <= 4, "{reads} reads");
     }
 
     #[test]

@@ -138,7 +138,8 @@ fn a_patch_of_parts_that_is_damaged_is_an_error() {
         }
         assert!(run(&with_stream(&patch, &whole[..at]), &old).is_err(), "cut to {at}");
     }
-    assert!(run(&with_stream(&patch, &[&whole[..], b"more"].concat()), &old).is_err());
+    // Of four bytes each may stand where the encoder left out a zero.
+    assert!(run(&with_stream(&patch, &[&whole[..], b"more than that"].concat()), &old).is_err());
 }
 
 #[test]

@@ -26,42 +26,44 @@ fn a_full_of_the_first_release_is_read() {
     assert!(new == NEW && digest == Digest::of(NEW));
 }
 
-/// Programs of the codec `exe`: what the C compiler made of a few functions, and a made-up one.
-const PROGRAMS: [[&[u8]; 3]; 2] = [
-    [
-        include_bytes!("fixtures/old.elf"),
-        include_bytes!("fixtures/new.elf"),
-        include_bytes!("fixtures/format-1.exe.elf.patch"),
-    ],
-    [
-        include_bytes!("fixtures/old.macho"),
-        include_bytes!("fixtures/new.macho"),
-        include_bytes!("fixtures/format-1.exe.macho.patch"),
-    ],
-];
-
-/// The patches of the same programs at level `fast`.
-const FAST: [&[u8]; 2] =
-    [include_bytes!("fixtures/format-1.exe-fast.elf.patch"), include_bytes!("fixtures/format-1.exe-fast.macho.patch")];
-
-#[test]
-fn patches_of_level_fast_are_read() {
-    for ([old, new, _], patch) in PROGRAMS.into_iter().zip(FAST) {
-        let header = read_header(&mut &patch[..]).expect("a header");
-        assert_eq!(header.codec, Codec::Exe);
-        let mut made = Vec::new();
-        apply(patch, old, &mut made, &ApplyLimits { memory: header.memory }).expect("a good patch");
-        assert!(made == new);
-    }
+/// Two versions of a program, and a patch of each level.
+struct Program {
+    old: &'static [u8],
+    new: &'static [u8],
+    patches: [&'static [u8]; 3],
 }
+
+/// Programs of the codec `exe`: what the C compiler made of a few functions, and a made-up one.
+const PROGRAMS: [Program; 2] = [
+    Program {
+        old: include_bytes!("fixtures/old.elf"),
+        new: include_bytes!("fixtures/new.elf"),
+        patches: [
+            include_bytes!("fixtures/format-1.exe.elf.fast.patch"),
+            include_bytes!("fixtures/format-1.exe.elf.balanced.patch"),
+            include_bytes!("fixtures/format-1.exe.elf.small.patch"),
+        ],
+    },
+    Program {
+        old: include_bytes!("fixtures/old.macho"),
+        new: include_bytes!("fixtures/new.macho"),
+        patches: [
+            include_bytes!("fixtures/format-1.exe.macho.fast.patch"),
+            include_bytes!("fixtures/format-1.exe.macho.balanced.patch"),
+            include_bytes!("fixtures/format-1.exe.macho.small.patch"),
+        ],
+    },
+];
 
 #[test]
 fn patches_of_programs_are_read() {
-    for [old, new, patch] in PROGRAMS {
-        let header = read_header(&mut &patch[..]).expect("a header");
-        assert_eq!(header.codec, Codec::Exe);
-        let mut made = Vec::new();
-        apply(patch, old, &mut made, &ApplyLimits { memory: header.memory }).expect("a good patch");
-        assert!(made == new);
+    for Program { old, new, patches } in PROGRAMS {
+        for patch in patches {
+            let header = read_header(&mut &patch[..]).expect("a header");
+            assert_eq!(header.codec, Codec::Exe);
+            let mut made = Vec::new();
+            apply(patch, old, &mut made, &ApplyLimits { memory: header.memory }).expect("a good patch");
+            assert!(made == new);
+        }
     }
 }

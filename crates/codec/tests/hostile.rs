@@ -2,6 +2,7 @@
 //! than was announced.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, ReadAt, apply, diff, frame, full, read_header};
 use upstep_model::Digest;
 
@@ -253,17 +254,16 @@ fn errors_of_the_callers_files_are_not_blamed_on_the_patch() {
 
 #[test]
 fn an_old_file_that_shrinks_meanwhile_is_an_error() {
-    struct Shrinking(Vec<u8>, std::cell::Cell<u32>);
+    struct Shrinking(Vec<u8>, AtomicU32);
     impl ReadAt for Shrinking {
         fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-            self.1.set(self.1.get() + 1);
-            if self.1.get() > 5 { Ok(0) } else { self.0.read_at(buf, offset) }
+            if self.1.fetch_add(1, Ordering::Relaxed) >= 5 { Ok(0) } else { self.0.read_at(buf, offset) }
         }
         fn size(&self) -> io::Result<u64> {
             self.0.size()
         }
     }
-    let old = Shrinking(old_file(), std::cell::Cell::new(0));
+    let old = Shrinking(old_file(), AtomicU32::new(0));
     assert!(apply(&good_patch()[..], &old, &mut Vec::new(), &LIMITS).is_err());
 }
 

@@ -55,6 +55,9 @@ pub(crate) trait Coder {
     type Lanes: Lanes;
     fn lanes(&mut self) -> &mut Self::Lanes;
 
+    /// A coder for a stream of its own: a decoder reads these bytes.
+    fn beside(bytes: Vec<u8>) -> Self;
+
     /// A bit; `one` of 65,536 is the chance that it is set, neither 0 nor all.
     fn bit(&mut self, bit: bool, one: u32) -> bool;
 
@@ -186,6 +189,10 @@ impl<'a> Coder for Decoder<'a> {
         &mut self.lanes
     }
 
+    fn beside(bytes: Vec<u8>) -> Self {
+        Decoder::new(Box::new(io::Cursor::new(bytes)))
+    }
+
     #[inline(always)]
     fn bit(&mut self, _: bool, one: u32) -> bool {
         let bound = ((u64::from(self.range) * u64::from(one)) >> 16) as u32;
@@ -301,6 +308,10 @@ impl Coder for Encoder {
 
     fn lanes(&mut self) -> &mut LaneWriter {
         &mut self.lanes
+    }
+
+    fn beside(_: Vec<u8>) -> Self {
+        Encoder::new()
     }
 
     #[inline(always)]

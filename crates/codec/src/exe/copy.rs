@@ -4,6 +4,7 @@
 //! bytes other than its references differ. After some bytes without a change one flag does
 //! for 64 bytes, and after many for up to a megabyte.
 
+use super::batch::Origin;
 use super::bit::{Bit, Mixed, bits_of, hash};
 use super::body::Shared;
 use super::class::{ARM64, CLASS, JUMP8, START};
@@ -13,9 +14,8 @@ use super::field::{Kind, is_leb_of, word};
 use super::hits::{Hits, Manner};
 use super::reference::Reference;
 use super::renaming::Renaming;
-use super::tier::{FLAG_WIDTH, UNIT};
+use super::tier::{Tier, UNIT};
 use super::unit::{Substitutions, Unit, Values};
-use super::window::Window;
 
 /// After so many bytes without a change blocks are asked about.
 const CALM: u64 = 16;
@@ -54,8 +54,6 @@ pub(crate) struct Copier {
     asked: usize,
     /// The end of the last block in which something changes: nothing is asked about blocks before.
     doubtful: usize,
-    /// Of the targets of the window's references.
-    numbers: Vec<u32>,
     /// For the encoder: whether each byte of the window, references apart, differs.
     differs: Vec<bool>,
     /// For the encoder: where changes and wrong guesses are.
@@ -73,14 +71,14 @@ pub(crate) struct Piece {
 }
 
 impl Copier {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tier: &Tier) -> Self {
         Copier {
-            hits: Hits::new(),
-            flags: Mixed::new(FLAG_WIDTH, 64),
+            hits: Hits::new(tier),
+            flags: Mixed::new(tier.flags, 64),
             blocks: Mixed::new(14, 33),
             runs: vec![Bit::EVEN; 64],
-            values: Values::new(),
-            substitutions: Substitutions::new(),
+            values: Values::new(tier),
+            substitutions: Substitutions::new(tier),
             renaming: Renaming::new(),
             since: 100,
             history: 0,
@@ -89,7 +87,6 @@ impl Copier {
             certain: 0,
             asked: 0,
             doubtful: 0,
-            numbers: Vec::new(),
             differs: Vec::new(),
             misses: Vec::new(),
         }
@@ -104,15 +101,15 @@ impl Copier {
     }
 
     /// Writes the bytes of the new file that come from `window`.
-    pub(crate) fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
-        shared.out.extend(&window.bytes);
+    pub(crate) fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece) {
+        shared.out.extend(window.bytes);
         short_jumps(shared, window, piece);
         if C::ENCODES {
             self.compare(shared, window, piece.at);
         }
         let length = window.bytes.len();
-        shared.targets.numbers(&window.references, &mut self.numbers);
-        let references = &window.references;
+        shared.targets.touch(window.numbers);
+        let (references, numbers) = (window.references, window.numbers);
         let (mut at, mut next, mut written) = (0, 0, 0);
         while at < length {
             let here = piece.at + at;
@@ -124,7 +121,7 @@ impl Copier {
                     let place = piece.at + found.start() - window.start;
                     let manner = Manner { is_certain: here < self.certain, since: self.since };
                     written = found.end() - window.start;
-                    self.reference(shared, found, self.numbers[next], place, piece, &manner);
+                    self.reference(shared, found, numbers[next], place, piece, &manner);
                     next += 1;
                 }
                 self.since += (end - at) as u64;
@@ -152,7 +149,7 @@ impl Copier {
                 self.reference(
                     shared,
                     found,
-                    self.numbers[next],
+                    numbers[next],
                     here,
                     piece,
                     &Manner { since: if self.since < 16 { self.since } else { manner.since }, ..manner },
@@ -162,13 +159,13 @@ impl Copier {
                 at = written.max(at + 1).min(length);
                 continue;
             }
-            let is_raw = self.unit(shared, &unit, window, piece, at);
+            let is_raw = self.unit(shared, &unit, piece, at);
             if let Some(found) = &found {
                 written = found.end() - window.start;
                 if !is_raw {
                     let place = piece.at + found.start() - window.start;
                     let manner = Manner { is_certain: false, since: self.since };
-                    self.reference(shared, found, self.numbers[next], place, piece, &manner);
+                    self.reference(shared, found, numbers[next], place, piece, &manner);
                 }
                 next += 1;
             }
@@ -195,14 +192,7 @@ impl Copier {
 
     /// Codes the flag of a unit, and if it is set, the bytes that differ. Returns whether its
     /// reference was written along with them.
-    fn unit<C: Coder>(
-        &mut self,
-        shared: &mut Shared<'_, C>,
-        unit: &Unit<'_>,
-        _window: &Window,
-        piece: Piece,
-        at: usize,
-    ) -> bool {
+    fn unit<C: Coder>(&mut self, shared: &mut Shared<'_, C>, unit: &Unit<'_>, piece: Piece, at: usize) -> bool {
         let here = piece.at + at;
         let opcode = unit.word_opcode();
         let guess = self.renaming.guess(unit.classes, unit.old, shared.out.from(here), here, opcode);
@@ -275,7 +265,7 @@ impl Copier {
         shared.coder.account(Stream::Clean);
     }
 
-    fn ask_block<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece, at: usize) {
+    fn ask_block<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece, at: usize) {
         let here = piece.at + at;
         let left = piece.end - here;
         if here < self.clean || here < self.doubtful || self.since < CALM || left < BLOCK / 2 {
@@ -297,12 +287,12 @@ impl Copier {
 
     /// For the encoder: finds where bytes differ that belong to no reference. Of a reference only
     /// what can't be told by its target counts.
-    fn compare<C>(&mut self, shared: &Shared<'_, C>, window: &Window, at: usize) {
+    fn compare<C>(&mut self, shared: &Shared<'_, C>, window: &Origin<'_>, at: usize) {
         let length = window.bytes.len();
         let (out, wanted) = (shared.out.from(at), &shared.wanted[at..at + length]);
         self.differs.clear();
         self.differs.extend(out.iter().zip(wanted).map(|(out, wanted)| out != wanted));
-        for found in &window.references {
+        for found in window.references {
             let start = found.start() - window.start;
             let size = found.kind.size();
             if shared.new.address(at + start).is_none() || start + size > length {
@@ -321,7 +311,7 @@ impl Copier {
 }
 
 /// Jumps of 2 bytes near the ends of a match go where their targets went.
-fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
+fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece) {
     let length = window.bytes.len();
     let (first, last) = (piece.start + EDGE, piece.end.saturating_sub(EDGE));
     if piece.end - piece.start <= 2 {

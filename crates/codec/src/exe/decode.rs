@@ -1,20 +1,24 @@
 //! Decoding: a reader of the new file.
 
-use super::body::{Body, Shared};
+use super::ahead::Source;
+use super::batches::{BATCHES_MEMORY, Batches, Threads};
+use super::body::{Body, Maker, Plan, Shared};
 use super::coder::{Coder, Decoder, damaged};
 use super::control::{self, Match};
 use super::derive::{self, Derivations, Derived};
 use super::destinations::Destinations;
-use super::fast;
-use super::image::{IMAGE_MEMORY, Image};
+use super::fast::{self, Fast};
+use super::image::{FEW, Image, MANY, PAGE_MEMORY};
 use super::layout::{self, Layout};
 use super::map::{Map, map_memory};
 use super::memory::Budget;
+use super::models::Models;
 use super::parts::Parts;
 use super::plain::Plain;
 use super::scan;
+use super::stored;
 use super::targets::Targets;
-use super::tier;
+use super::tier::{self, Tier};
 use super::window::WINDOW_MEMORY;
 use super::written::Written;
 use crate::error::carry;
@@ -22,25 +26,33 @@ use crate::old::OldFile;
 use crate::window::{FirstFrame, MIN_LOG};
 use crate::{CodecError, Header, Level};
 use std::io::{self, Read};
+use std::sync::Arc;
 
 /// Longest file that is taken: offsets have 32 bits, and differences of them.
 pub(crate) const MAX_SIZE: u64 = i32::MAX as u64;
 
-/// What decoding takes beside what depends on the files: models, caches, buffers, and zstd's
-/// decoder with its smallest window.
-const FIXED: u64 = FIXED_FAST + (5 << 19);
-
-/// The same where there are no models, with the lanes of a chunk.
-pub(crate) const FIXED_FAST: u64 = IMAGE_MEMORY + WINDOW_MEMORY + (5 << 19);
-
+/// What decoding takes beside what depends on the files: caches, buffers, models, and zstd's decoder with its
+/// smallest window.
 pub(crate) fn fixed(level: Level) -> u64 {
-    if level == Level::Fast { FIXED_FAST } else { FIXED }
+    match level {
+        Level::Fast => FIXED_FAST,
+        _ => FIXED + Tier::of(level).memory(),
+    }
 }
+
+/// Without the models whose size is the level's.
+const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (4 << 20);
+
+/// Where there are no models, with the lanes of a chunk.
+pub(crate) const FIXED_FAST: u64 = IMAGES + WINDOW_MEMORY + (5 << 19);
+
+const IMAGES: u64 = (MANY + FEW) as u64 * PAGE_MEMORY;
 
 pub(crate) fn decode<'a>(
     header: &Header,
     body: Box<dyn Read + 'a>,
     old: OldFile<'a>,
+    threads: Threads<'a, '_>,
 ) -> Result<Box<dyn Read + 'a>, CodecError> {
     for (field, found) in [("from_size", header.from_size), ("to_size", header.to_size)] {
         if found > MAX_SIZE {
@@ -53,7 +65,7 @@ pub(crate) fn decode<'a>(
     let (mut coder, beside) = fast::open(input, header)?;
     let level = tier::code(&mut coder, Level::default());
     let parts = Parts::new((header.from_size as usize, header.to_size as usize));
-    let mut reader = Reader { header: header.clone(), beside, old, level, parts, current: Current::Done };
+    let mut reader = Reader { header: header.clone(), beside, old, threads, level, parts, current: Current::Done };
     reader.begin(coder)?;
     Ok(Box::new(reader))
 }
@@ -68,45 +80,66 @@ pub(crate) struct Given<'g, 'a> {
     pub(crate) matches: &'g [Match],
     pub(crate) derived: &'g [Derived],
     pub(crate) wanted: &'a [u8],
+    /// The literals, coded, once they are known.
+    pub(crate) literals: &'g [u8],
     /// The part's length; the decoder knows it too.
     pub(crate) size: usize,
     pub(crate) level: Level,
 }
 
 /// Everything up to the first byte of a part of the new file.
-pub(crate) fn prepare<'a, C: Coder>(
+pub(crate) fn prepare<'a, C: Coder + 'a>(
     mut coder: C,
     mut image: Image<'a>,
     (old, new): (Layout, Layout),
     given: &Given<'_, 'a>,
     budget: &mut Budget,
+    threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
-    let derived = derive::code(&mut coder, given.derived, &new, budget)?;
+    let tier = Tier::of(given.level);
+    let derived = derive::code(&mut coder, given.derived, &new)?;
     let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
-    budget.take(map_memory(matches.len()))?;
+    let is_fast = given.level == Level::Fast;
+    let literals = if is_fast { Vec::new() } else { stored::code(&mut coder, given.literals, budget)? };
     let (scanned, mut named) = scan::scan(&mut image, &old, budget)?;
-    if given.level == Level::Fast {
+    if is_fast {
         // Nothing is told by how often it is used.
         named.uses.fill([0; 2]);
     }
+    let making = map_memory(matches.len());
+    budget.take(making)?;
     let map = Map::new(&matches, &old, &new);
+    budget.give_back(making);
+    budget.take(map.memory())?;
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
-    let (targets, popular) = Targets::new(named.keys, &named.uses, &map, (&old, &new), pages, budget)?;
+    let keys = Arc::new(named.keys);
+    let (targets, popular) = Targets::new(Arc::clone(&keys), &named.uses, &map, (&old, &new), pages, budget)?;
     budget.release(named.uses);
     let destinations = Destinations::new(popular);
     let mut out = Written::new();
-    let derivations = Derivations::new(derived, &new, &mut out, budget)?;
-    let wanted = given.wanted;
+    let (size, wanted) = (given.size, given.wanted);
+    let regions = derived.iter().map(|derived| derived.region).collect();
+    let derivations = Derivations::new(derived, (&old, &new), &mut out, budget)?;
+    let (old, new, matches) = (Arc::new(old), Arc::new(new), Arc::new(matches));
+    let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
+    let few = image.again(FEW);
     let shared = Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, wanted, misses: None };
-    Ok(Body::new(shared, image, scanned, derivations, given.size, given.level))
+    let maker = if is_fast {
+        Maker::Fast(Box::new(Fast::new(image, scanned)))
+    } else {
+        let source = Source { plan, image, scanned, keys, derived: regions, tier };
+        Maker::Models(Box::new(Models::new(Batches::new(source, literals, threads), &tier)))
+    };
+    Ok(Body::new(shared, few, maker, derivations, size))
 }
 
 /// The parts of the new file, one after another.
-struct Reader<'a> {
+struct Reader<'a, 'e> {
     header: Header,
     /// Memory that is taken for all parts, beside what is fixed.
     beside: u64,
     old: OldFile<'a>,
+    threads: Threads<'a, 'e>,
     level: Level,
     parts: Parts,
     current: Current<'a>,
@@ -119,7 +152,7 @@ enum Current<'a> {
     Done,
 }
 
-impl Read for Reader<'_> {
+impl Read for Reader<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
@@ -141,7 +174,7 @@ impl Read for Reader<'_> {
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     /// Makes a piece of a program, or goes on to the next part.
     fn step(&mut self) -> Result<(), CodecError> {
         match std::mem::replace(&mut self.current, Current::Done) {
@@ -154,7 +187,7 @@ impl<'a> Reader<'a> {
                 self.current = Current::Program(body);
                 Ok(())
             }
-            Current::Program(body) => self.begin(body.into_coder()?.0),
+            Current::Program(body) => self.begin(body.into_coder()?),
             Current::Plain(plain) => self.begin(plain.into_coder()?),
             Current::Done => Ok(()),
         }
@@ -175,9 +208,11 @@ impl<'a> Reader<'a> {
         budget.take(fixed(self.level) + self.beside)?;
         let empty = Layout::default();
         let layouts = layout::code(&mut coder, &empty, &empty, (part.old.len(), part.new.len()))?;
-        let image = Image::new(old, part.old.len());
-        let given = Given { matches: &[], derived: &[], wanted: &[], size: part.new.len(), level: self.level };
-        self.current = Current::Program(Box::new(prepare(coder, image, layouts, &given, &mut budget)?));
+        let image = Image::new(old, part.old.len(), MANY);
+        let given =
+            Given { matches: &[], derived: &[], literals: &[], wanted: &[], size: part.new.len(), level: self.level };
+        let body = prepare(coder, image, layouts, &given, &mut budget, Some(self.threads))?;
+        self.current = Current::Program(Box::new(body));
         Ok(())
     }
 }

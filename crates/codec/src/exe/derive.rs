@@ -61,6 +61,21 @@ impl Derived {
         }
     }
 
+    /// Most memory that making it takes: its bytes, and what they are made from.
+    fn scratch(&self, old: &Layout) -> u64 {
+        let before = old.find(self.region.content).map_or(0, |region| region.length);
+        let length = self.region.length.max(before) as u64;
+        match self.region.content {
+            Content::FrameIndex => 2 * length,
+            Content::FindFunction => 5 * length,
+            // The old rows, of 32 bytes; where they are not sorted, 24 bytes more for each.
+            Content::Functions12 => length * (32 + 24) / 12 + length,
+            Content::Functions8 => length * (32 + 24) / 8 + length,
+            Content::PageDigests => length,
+            _ => 16 * length,
+        }
+    }
+
     /// For those that nothing is coded for.
     fn made(&self, out: &Written, new: &Layout) -> Option<Vec<u8>> {
         match self.region.content {
@@ -77,13 +92,25 @@ pub(crate) struct Derivations {
     blank: Vec<Derived>,
 }
 
+/// Most bytes of the new file that are kept at a time: where those overlap that several need, all of them.
+fn most_kept(items: &[Derived], new: &Layout) -> usize {
+    let mut spans: Vec<(usize, usize)> = items
+        .iter()
+        .map(|derived| {
+            (derived.keeps_from(new).min(derived.region.offset), derived.ready(new).max(derived.region.end()))
+        })
+        .collect();
+    spans.sort_unstable();
+    let (mut most, mut start, mut end) = (0, 0, 0);
+    for (from, to) in spans {
+        (start, end) = if from <= end { (start, end.max(to)) } else { (from, to) };
+        most = most.max(end - start);
+    }
+    most
+}
+
 /// Codes which regions are derived.
-pub(crate) fn code<C: Coder>(
-    coder: &mut C,
-    given: &[Derived],
-    new: &Layout,
-    budget: &mut Budget,
-) -> Result<Vec<Derived>, CodecError> {
+pub(crate) fn code<C: Coder>(coder: &mut C, given: &[Derived], new: &Layout) -> Result<Vec<Derived>, CodecError> {
     let mut items = Vec::new();
     let mut numbers = Number::new(2);
     let mut flag = Bit::EVEN;
@@ -101,10 +128,6 @@ pub(crate) fn code<C: Coder>(
             derived.parameters[0] = from.wrapping_sub(super::bit::unzigzag(distance) as u64);
             derived.parameters[1] = numbers.code(coder, 1, wanted[1]);
         }
-        // What is held back, what is kept, and the region itself.
-        let held = derived.ready(new) - region.offset;
-        let kept = region.offset.saturating_sub(derived.keeps_from(new));
-        budget.take(held as u64 + kept as u64 + 16 * region.length as u64)?;
         items.push(derived);
     }
     coder.account(Stream::Layout);
@@ -115,19 +138,30 @@ pub(crate) fn code<C: Coder>(
 impl Derivations {
     pub(crate) fn new(
         items: Vec<Derived>,
-        new: &Layout,
+        (old, new): (&Layout, &Layout),
         out: &mut Written,
         budget: &mut Budget,
     ) -> Result<Self, CodecError> {
-        let keeps = items.iter().map(|derived| derived.keeps_from(new)).min().unwrap_or(usize::MAX);
-        out.keep_from(keeps);
+        // One is made at a time.
+        budget.take(items.iter().map(|derived| derived.scratch(old)).max().unwrap_or(0))?;
+        out.reserve(most_kept(&items, new), budget)?;
         for derived in items.iter().filter(|derived| derived.region.content == Content::PageDigests) {
             let pages = Pages::new(derived.parameters, derived.region.offset);
             let pages = pages.ok_or_else(|| damaged("its pages are no pages"))?;
             budget.take(pages.memory())?;
             out.digest(pages);
         }
-        Ok(Derivations { items, next: 0, blank: Vec::new() })
+        let derivations = Derivations { items, next: 0, blank: Vec::new() };
+        derivations.keep(new, out);
+        Ok(derivations)
+    }
+
+    /// Keeps what those need that are still to be made.
+    fn keep(&self, new: &Layout, out: &mut Written) {
+        let left = self.items.get(self.next..).unwrap_or_default().iter().chain(&self.blank);
+        out.keep_from(
+            left.map(|derived| derived.keeps_from(new).min(derived.region.offset)).min().unwrap_or(usize::MAX),
+        );
     }
 
     /// The end of the gap that begins at `at` and would end at `end`: where the next region
@@ -165,6 +199,7 @@ impl Derivations {
             Some(bytes) => shared.out.extend(&bytes),
             None => return Err(damaged("a region can't be derived")),
         }
+        self.keep(&shared.new, &mut shared.out);
         shared.coder.account(Stream::Derived);
         Ok(())
     }
@@ -189,6 +224,7 @@ impl Derivations {
             place.ok_or_else(|| damaged("a region was not held back"))?.copy_from_slice(&bytes);
             shared.coder.account(Stream::Derived);
             shared.out.hold_from(self.blank.first().map_or(usize::MAX, |derived| derived.region.offset));
+            self.keep(&shared.new, &mut shared.out);
         }
         Ok(())
     }

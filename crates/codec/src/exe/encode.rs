@@ -18,7 +18,7 @@ use super::coder::{Encoder, STREAMS};
 use super::control::Match;
 use super::decode::{Given, fixed, prepare};
 use super::derive::Derived;
-use super::image::Image;
+use super::image::{Image, MANY};
 use super::layout::{self, Layout};
 use super::memory::Budget;
 use super::parts::Parts;
@@ -54,7 +54,8 @@ pub(crate) fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<(&'sta
 fn code(old: &[u8], new: &[u8], level: Level) -> Result<Option<Coded>, CodecError> {
     let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
     let mut parts = Parts::new((old.len(), new.len()));
-    let mut coded = Coded { coder: Encoder::new(), memory: 0, misses: Vec::new(), is_right: true };
+    let mut coded =
+        Coded { coder: Encoder::new(), memory: 0, literals: Vec::new(), misses: Vec::new(), is_right: true };
     tier::code(&mut coded.coder, level);
     for Piece { mut part, layouts } in pieces {
         let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
@@ -96,6 +97,7 @@ struct Files<'a> {
 struct Coded {
     coder: Encoder,
     memory: u64,
+    literals: Vec<u8>,
     misses: Vec<usize>,
     /// The models made the new file as it is.
     is_right: bool,
@@ -107,14 +109,15 @@ impl Files<'_> {
         Files { derived, ..self }
     }
 
-    /// The first time tells where the changes are, so that the second can say where none are.
+    /// The first time tells where the changes are, so that the second can say where none are; and what the
+    /// literals are, which come before.
     fn code_twice(&self, matches: &[Match], coder: Encoder) -> Result<Coded, CodecError> {
         let matches = derivable::without(matches, &self.derived);
         if self.level == Level::Fast {
-            return self.code(&matches, coder, None);
+            return self.code(&matches, coder, &[], None);
         }
-        let misses = self.code(&matches, Encoder::new(), None)?.misses;
-        self.code(&matches, coder, Some(misses))
+        let first = self.code(&matches, Encoder::new(), &[], None)?;
+        self.code(&matches, coder, &first.literals, Some(first.misses))
     }
 
     /// What the plain codec makes of them, if that is smaller.
@@ -125,18 +128,24 @@ impl Files<'_> {
     }
 
     fn image<'i>(bytes: &'i &'i [u8]) -> Image<'i> {
-        Image::new(OldFile::trusted(bytes), bytes.len())
+        Image::new(OldFile::trusted(bytes), bytes.len(), MANY)
     }
 
-    fn code(&self, matches: &[Match], mut coder: Encoder, misses: Option<Vec<usize>>) -> Result<Coded, CodecError> {
+    fn code(
+        &self,
+        matches: &[Match],
+        mut coder: Encoder,
+        literals: &[u8],
+        misses: Option<Vec<usize>>,
+    ) -> Result<Coded, CodecError> {
         let mut budget = Budget::new(u64::MAX);
         budget.take(fixed(self.level))?;
         let sizes = (self.old.len(), self.new.len());
         let layouts = layout::code(&mut coder, &self.layouts.0, &self.layouts.1, sizes)?;
         let image = Files::image(&self.old);
-        let given =
-            Given { matches, derived: &self.derived, wanted: self.new, size: self.new.len(), level: self.level };
-        let mut body = prepare(coder, image, layouts, &given, &mut budget)?;
+        let (derived, size) = (&self.derived, self.new.len());
+        let given = Given { matches, derived, literals, wanted: self.new, size, level: self.level };
+        let mut body = prepare(coder, image, layouts, &given, &mut budget, None)?;
         body.shared.misses = misses;
         let mut is_right = true;
         let mut buffer = vec![0; 64 << 10];
@@ -159,8 +168,9 @@ impl Files<'_> {
                 break;
             }
         }
-        let (coder, misses) = body.into_coder()?;
-        Ok(Coded { coder, memory: budget.most(), misses, is_right })
+        let (coder, literals, misses) = body.into_parts()?;
+        let literals = literals.map_or_else(Vec::new, |coder| coder.finish().0);
+        Ok(Coded { coder, memory: budget.most(), literals, misses, is_right })
     }
 }
 
@@ -218,24 +228,34 @@ mod tests {
         proptest::collection::vec(piece, 0..800).prop_map(|pieces| pieces.concat())
     }
 
-    fn decode(files: &Files<'_>, memory: u64, [stream, lanes]: [&[u8]; 2]) -> Result<Vec<u8>, CodecError> {
-        let mut budget = Budget::new(memory);
-        budget.take(fixed(files.level))?;
-        let mut coder = Decoder::with_lanes(Box::new(stream), Box::new(lanes));
-        let sizes = (files.old.len(), files.new.len());
-        let layouts = layout::code(&mut coder, &Layout::default(), &Layout::default(), sizes)?;
-        let given = Given { matches: &[], derived: &[], wanted: &[], size: files.new.len(), level: files.level };
-        let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget)?;
-        let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
-        while !body.is_whole() {
-            body.step()?;
-        }
-        loop {
-            match body.shared.out.take(&mut buffer) {
-                0 => return Ok(out),
-                length => out.extend(&buffer[..length]),
+    /// With a thread for literals, or without one.
+    fn decode(
+        files: &Files<'_>,
+        memory: u64,
+        [stream, lanes]: [&[u8]; 2],
+        has_thread: bool,
+    ) -> Result<Vec<u8>, CodecError> {
+        std::thread::scope(|threads| {
+            let mut budget = Budget::new(memory);
+            budget.take(fixed(files.level))?;
+            let mut coder = Decoder::with_lanes(Box::new(stream), Box::new(lanes));
+            let sizes = (files.old.len(), files.new.len());
+            let layouts = layout::code(&mut coder, &Layout::default(), &Layout::default(), sizes)?;
+            let size = files.new.len();
+            let given = Given { matches: &[], derived: &[], literals: &[], wanted: &[], size, level: files.level };
+            let threads = has_thread.then_some(threads);
+            let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget, threads)?;
+            let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+            while !body.is_whole() {
+                body.step()?;
             }
-        }
+            loop {
+                match body.shared.out.take(&mut buffer) {
+                    0 => return Ok(out),
+                    length => out.extend(&buffer[..length]),
+                }
+            }
+        })
     }
 
     proptest! {
@@ -257,8 +277,10 @@ mod tests {
             prop_assert!(coded.is_right);
             let lanes = coded.coder.take_lanes();
             let (bytes, _) = coded.coder.finish();
-            let decoded = decode(&files, coded.memory, [&bytes, &lanes]).expect("its own bytes");
-            prop_assert!(decoded == new);
+            for has_thread in [false, true] {
+                let decoded = decode(&files, coded.memory, [&bytes, &lanes], has_thread).expect("its own bytes");
+                prop_assert!(decoded == new);
+            }
             let flipped = |bytes: &[u8]| {
                 let mut bad = bytes.to_vec();
                 for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()) {
@@ -268,7 +290,7 @@ mod tests {
             };
             // An error, or other bytes of the same length.
             for bad in [[&flipped(&bytes)[..], &lanes], [&bytes, &flipped(&lanes)]] {
-                if let Ok(other) = decode(&files, 32 << 20, bad) {
+                if let Ok(other) = decode(&files, 32 << 20, bad, is_like) {
                     prop_assert_eq!(other.len(), new.len());
                 }
             }

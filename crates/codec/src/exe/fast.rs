@@ -7,13 +7,16 @@
 use super::body::Shared;
 use super::class::{JUMP32, RELATIVE_DATA};
 use super::coder::{Coder, Decoder, damaged};
+use super::control::Match;
 use super::copy::Piece;
 use super::decode::FIXED_FAST;
 use super::field::{Kind, is_leb_of, word};
 use super::hits::{self, Guess};
+use super::image::Image;
 use super::lanes::{Lane, Lanes};
 use super::memory::Budget;
 use super::reference::Reference;
+use super::scan::Scanned;
 use super::tier;
 use super::window::Window;
 use super::x86::Automaton;
@@ -70,24 +73,66 @@ pub(crate) fn open<'a>(
     Ok((Decoder::with_lanes(Box::new(Cursor::new(bytes)), Box::new(lanes)), length + (1 << log)))
 }
 
-pub(crate) struct Fast {
+/// Bytes of a gap that are made at once.
+const CHUNK: usize = 16 << 10;
+
+pub(crate) struct Fast<'a> {
+    image: Image<'a>,
+    scanned: Scanned,
+    window: Window,
     automaton: Automaton,
     /// Of the targets of the window's references.
     numbers: Vec<u32>,
+    /// Where the gap that is being made ends, as far as it was made.
+    gap_end: usize,
+    region: usize,
 }
 
-impl Fast {
-    pub(crate) fn new() -> Self {
-        Fast { automaton: Automaton::new(), numbers: Vec::new() }
+impl<'a> Fast<'a> {
+    pub(crate) fn new(image: Image<'a>, scanned: Scanned) -> Self {
+        let (window, automaton) = (Window::default(), Automaton::new());
+        Fast { image, scanned, window, automaton, numbers: Vec::new(), gap_end: usize::MAX, region: 0 }
     }
 
-    /// Begins a gap.
-    pub(crate) fn begin(&mut self) {
-        self.automaton = Automaton::new();
+    /// Makes a piece of the gap that ends at `end`.
+    pub(crate) fn gap<C: Coder>(&mut self, shared: &mut Shared<'_, C>, end: usize) {
+        let start = shared.out.len();
+        if self.gap_end != start {
+            self.automaton = Automaton::new();
+        }
+        let end = end.min(start + CHUNK);
+        while shared.out.len() < end {
+            let at = shared.out.len();
+            let regions = &shared.new.regions;
+            while regions.get(self.region).is_some_and(|region| region.end() <= at) {
+                self.region += 1;
+            }
+            let (class, until) = match regions.get(self.region) {
+                Some(region) if region.offset <= at => (region.content.class(), region.end()),
+                Some(region) => (0, region.offset),
+                None => (0, end),
+            };
+            self.literals(shared, class, until.min(end) - at);
+        }
+        self.gap_end = end;
+    }
+
+    /// Makes a piece of a match.
+    pub(crate) fn copy<C: Coder>(&mut self, shared: &mut Shared<'_, C>, found: Match) -> Result<(), CodecError> {
+        let at = shared.out.len();
+        let (start, end) = (found.new as usize, found.new_end());
+        let from = found.old as usize + (at - start);
+        let (image, scanned) = (&mut self.image, &self.scanned);
+        let length = self.window.load_references(image, &shared.old, scanned, from, end - at)?;
+        self.window(shared, Piece { at, start, end });
+        if at + length >= end {
+            shared.current += 1;
+        }
+        Ok(())
     }
 
     /// Writes `length` bytes that no match holds, all of a region of this class.
-    pub(crate) fn literals<C: Coder>(&mut self, shared: &mut Shared<'_, C>, class: usize, length: usize) {
+    fn literals<C: Coder>(&mut self, shared: &mut Shared<'_, C>, class: usize, length: usize) {
         let end = shared.out.len() + length;
         while shared.out.len() < end {
             let at = shared.out.len();
@@ -125,10 +170,13 @@ impl Fast {
         shared.out.push(byte);
     }
 
-    /// Writes the bytes of the new file that come from `window`.
-    pub(crate) fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, window: &Window, piece: Piece) {
+    /// Writes the bytes of the new file that come from the window.
+    fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, piece: Piece) {
+        let window = &self.window;
         shared.out.extend(&window.bytes);
-        shared.targets.numbers(&window.references, &mut self.numbers);
+        self.numbers.clear();
+        self.numbers.extend(window.references.iter().map(|found| shared.targets.number(found.target) as u32));
+        shared.targets.touch(&self.numbers);
         let mut done = 0;
         for (found, number) in window.references.iter().zip(&self.numbers) {
             let start = found.start() - window.start;

@@ -10,7 +10,7 @@ use super::field::{KINDS, Kind, Use, word};
 use super::number::Number;
 use super::reference::Reference;
 use super::targets::{BEFORE_LINES, NO_LINE, Target};
-use super::tier::{FLAG_WIDTH, HIT};
+use super::tier::{HIT, Tier};
 
 const LIMIT: u32 = 120;
 
@@ -59,9 +59,9 @@ pub(crate) struct Manner {
 }
 
 impl Hits {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tier: &Tier) -> Self {
         Hits {
-            flags: Mixed::new(FLAG_WIDTH, KINDS * 4),
+            flags: Mixed::new(tier.flags, KINDS * 4),
             history: [0; KINDS],
             numbers: Number::new(KINDS * 16),
             is_other: vec![Bit::EVEN; KINDS * 8],

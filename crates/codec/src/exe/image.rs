@@ -6,23 +6,32 @@ use crate::error::classify;
 use crate::old::OldFile;
 
 const PAGE: usize = 8 << 10;
-const SLOTS: usize = 512;
 
-/// Memory that an [`Image`] takes instead of the cache of the old file.
-pub(crate) const IMAGE_MEMORY: u64 = (PAGE * SLOTS) as u64;
+/// Pages for scanners, which look here and there; and for who looks at one place after the other.
+pub(crate) const MANY: usize = 512;
+pub(crate) const FEW: usize = 64;
+
+/// Memory of a page in an [`Image`].
+pub(crate) const PAGE_MEMORY: u64 = (PAGE + size_of::<usize>()) as u64;
 
 pub(crate) struct Image<'a> {
     file: OldFile<'a>,
     size: usize,
     /// Each page has one slot where it may lie.
     pages: Vec<u8>,
-    numbers: [usize; SLOTS],
+    numbers: Vec<usize>,
     failed: Option<CodecError>,
 }
 
 impl<'a> Image<'a> {
-    pub(crate) fn new(file: OldFile<'a>, size: usize) -> Self {
-        Image { file, size, pages: vec![0; PAGE * SLOTS], numbers: [usize::MAX; SLOTS], failed: None }
+    /// With a cache of so many pages, a power of two.
+    pub(crate) fn new(file: OldFile<'a>, size: usize, slots: usize) -> Self {
+        Image { file, size, pages: vec![0; PAGE * slots], numbers: vec![usize::MAX; slots], failed: None }
+    }
+
+    /// The same, with another cache.
+    pub(crate) fn again(&self, slots: usize) -> Self {
+        Image::new(self.file.part(&(0..self.size)), self.size, slots)
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -54,7 +63,7 @@ impl<'a> Image<'a> {
     /// A page; where the file ends in it, zeros follow.
     #[inline(always)]
     fn page(&mut self, number: usize) -> Result<&[u8], CodecError> {
-        let slot = number % SLOTS;
+        let slot = number & (self.numbers.len() - 1);
         if self.numbers[slot] != number {
             self.load(number, slot)?;
         }
@@ -76,7 +85,7 @@ impl<'a> Image<'a> {
     #[inline(always)]
     pub(crate) fn bytes<const N: usize>(&mut self, offset: usize) -> Option<[u8; N]> {
         let (number, inside) = (offset / PAGE, offset % PAGE);
-        let slot = number % SLOTS;
+        let slot = number & (self.numbers.len() - 1);
         let end = offset.checked_add(N)?;
         if end <= self.size && inside + N <= PAGE && self.numbers[slot] == number {
             return self.pages[slot * PAGE + inside..].first_chunk().copied();

@@ -1,16 +1,19 @@
 //! Bytes of the new file that no match holds.
 
 use super::arm64;
+use super::batch::Batch;
 use super::bit::hash;
-use super::body::Shared;
+use super::body::Plan;
 use super::class::{
     CLASS, DATA, DISPLACEMENT32, IMMEDIATE, IMMEDIATE8, JUMP8, JUMP32, OPCODE, RELATIVE_DATA, SIB, START, is_reference,
 };
-use super::coder::{Coder, Stream};
+use super::coder::Coder;
 use super::destinations::Reach;
 use super::field::{Kind, word};
+use super::hole::Hole;
 use super::nibble::Nibbles;
-use super::tier::{LITERAL, LITERAL_WIDTH};
+use super::tier::{LITERAL, Tier};
+use super::window::Window;
 use super::x86::Automaton;
 
 /// Sets of weights, by class of region and state.
@@ -22,6 +25,8 @@ pub(crate) struct Literals {
     /// Hashes of the last instructions, and of the one that is being read.
     instructions: [u64; 3],
     current: u64,
+    /// The last 8 bytes, the last one lowest, without addresses.
+    recent: u64,
     /// Bytes of this gap so far.
     count: usize,
 }
@@ -30,6 +35,9 @@ pub(crate) struct Literals {
 pub(crate) struct Gap<'a> {
     /// The class of the region.
     pub(crate) class: usize,
+    pub(crate) at: usize,
+    /// Bytes of the gap, or of the piece of it that is made at once, that are there already.
+    pub(crate) done: u32,
     /// Bytes until the gap or the region ends.
     pub(crate) left: usize,
     /// Bytes of the old file that lie as far behind the match before.
@@ -39,29 +47,58 @@ pub(crate) struct Gap<'a> {
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Literals {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(tier: &Tier) -> Self {
         Literals {
-            model: Nibbles::new(LITERAL_WIDTH, SETS),
+            model: Nibbles::new(tier.literals, SETS),
             automaton: Automaton::new(),
             instructions: [0; 3],
             current: 0,
+            recent: 0,
             count: 0,
         }
     }
 
-    /// Begins a gap behind bytes with these classes, the last ones that were written.
-    pub(crate) fn begin<C>(&mut self, shared: &Shared<'_, C>, classes: &[u8]) {
+    /// Notes the bytes of a window of the old file, as if nothing had changed in it.
+    pub(crate) fn pass(&mut self, window: &Window) {
+        const LAST: usize = 16;
+        let mut at = window.bytes.len().saturating_sub(LAST);
+        let next = window.references.partition_point(|found| found.start() < window.start + at);
+        for found in &window.references[next..] {
+            let place = found.start() - window.start;
+            self.note(&window.bytes[at..place]);
+            at = place + found.kind.size();
+            if found.kind.opcode() != 0 {
+                self.note(&(word(&window.bytes[place..at]) & found.kind.opcode()).to_le_bytes());
+            }
+        }
+        self.note(&window.bytes[at..]);
+    }
+
+    #[inline(always)]
+    fn note(&mut self, bytes: &[u8]) {
+        self.recent = bytes.iter().fold(self.recent, |recent, byte| recent << 8 | u64::from(*byte));
+    }
+
+    /// The `distance`-th byte from the end.
+    #[inline(always)]
+    fn back(&self, distance: usize) -> u64 {
+        (self.recent >> (8 * (distance - 1))) & 0xff
+    }
+
+    /// Begins a gap behind a window of the old file: as if nothing had changed in it.
+    pub(crate) fn begin(&mut self, window: &Window) {
         const BACK: usize = 60;
         const UNITS: usize = 4;
         (self.automaton, self.instructions, self.current, self.count) = (Automaton::new(), [0; 3], 0, 0);
-        let starts = classes.iter().rev().take(BACK).enumerate();
+        let starts = window.classes.iter().rev().take(BACK).enumerate();
         let is_start = |class: u8| class & START != 0 && class & CLASS < DATA;
         let Some((back, _)) = starts.filter(|(_, class)| is_start(**class)).take(UNITS).last() else { return };
-        for distance in (1..=back + 1).rev() {
-            if self.automaton.starts && distance != back + 1 {
+        let first = window.bytes.len().saturating_sub(back + 1);
+        for (place, byte) in window.bytes.get(first..).unwrap_or_default().iter().enumerate() {
+            if self.automaton.starts && place > 0 {
                 self.end_instruction();
             }
-            self.feed(shared.out.back(distance));
+            self.feed(*byte);
         }
     }
 
@@ -81,16 +118,16 @@ impl Literals {
 
     /// Codes one byte, or all of a field or word. Returns how many.
     #[inline(always)]
-    pub(crate) fn code<C: Coder>(&mut self, shared: &mut Shared<'_, C>, gap: &Gap<'_>) -> usize {
-        let at = shared.out.len();
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
         let length = match gap.class {
-            1 => self.x86(shared, gap, at),
-            2 if at & 3 == 0 && gap.left >= 4 && at >= 8 => self.arm64(shared, gap, at),
+            1 => self.x86(coder, plan, batch, gap),
+            2 if gap.at & 3 == 0 && gap.left >= 4 && gap.at >= 8 => self.arm64(coder, plan, batch, gap),
             _ => {
-                let (contexts, set) = self.other(shared, gap, at);
-                let wanted = shared.wanted(at);
-                let byte = self.model.byte(&mut shared.coder, &LITERAL.map(|k| contexts[k]), set, wanted);
-                shared.out.push(byte);
+                let (contexts, set) = self.other(gap);
+                let wanted = plan.wanted(gap.at);
+                let byte = self.model.byte(coder, &LITERAL.map(|k| contexts[k]), set, wanted);
+                batch.bytes.push(byte);
+                self.note(&[byte]);
                 1
             }
         };
@@ -98,11 +135,11 @@ impl Literals {
         length
     }
 
-    fn other<C>(&self, shared: &Shared<'_, C>, gap: &Gap<'_>, at: usize) -> ([u64; 6], usize) {
-        let back = |distance| u64::from(shared.out.back(distance));
+    fn other(&self, gap: &Gap<'_>) -> ([u64; 6], usize) {
+        let back = |distance| self.back(distance);
         let (c1, c2, c3, c4) = (back(1), back(2), back(3), back(4));
         let beside = gap.beside.first().map_or(0, |byte| u64::from(*byte));
-        let place = at as u64 & 3;
+        let place = gap.at as u64 & 3;
         if gap.class == 2 {
             let second = if place > 1 { c2 } else { 0 };
             let contexts = [
@@ -128,19 +165,15 @@ impl Literals {
         (contexts, 72 + 8 * gap.class + 2 * place as usize)
     }
 
-    fn x86<C: Coder>(&mut self, shared: &mut Shared<'_, C>, gap: &Gap<'_>, at: usize) -> usize {
+    fn x86<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
         if self.automaton.starts && (self.count > 0 || self.current != 0) {
             self.end_instruction();
         }
         let class = self.automaton.class;
-        if (class == RELATIVE_DATA || class == JUMP32)
-            && gap.left >= 4
-            && let Some(address) = shared.new.address(at)
-        {
-            return self.x86_reference(shared, address, at);
+        if (class == RELATIVE_DATA || class == JUMP32) && gap.left >= 4 && plan.new.address(gap.at).is_some() {
+            return self.x86_reference(batch, gap);
         }
-        let back = |distance| u64::from(shared.out.back(distance));
-        let (c1, c2, c3) = (back(1), back(2), back(3));
+        let (c1, c2, c3) = (self.back(1), self.back(2), self.back(3));
         let beside = gap.beside.first().map_or(0, |byte| u64::from(*byte));
         let (state, opcode) = (u64::from(class), u64::from(self.automaton.opcode));
         let instruction = if class == OPCODE {
@@ -159,70 +192,56 @@ impl Literals {
             beside | state << 8 | 1 << 50,
         ];
         let set = 2 * usize::from(class & 31);
-        let wanted = shared.wanted(at);
-        let byte = self.model.byte(&mut shared.coder, &LITERAL.map(|k| contexts[k]), set, wanted);
+        let wanted = plan.wanted(gap.at);
+        let byte = self.model.byte(coder, &LITERAL.map(|k| contexts[k]), set, wanted);
         self.feed(byte);
-        shared.out.push(byte);
+        batch.bytes.push(byte);
+        self.note(&[byte]);
         1
     }
 
-    fn x86_reference<C: Coder>(&mut self, shared: &mut Shared<'_, C>, address: u64, at: usize) -> usize {
-        shared.coder.account(Stream::Literal);
+    fn x86_reference(&mut self, batch: &mut Batch, gap: &Gap<'_>) -> usize {
         let is_data = self.automaton.class == RELATIVE_DATA;
         let shift = if is_data { self.automaton.immediate as i8 } else { 0 };
-        let opcode = u64::from(self.automaton.opcode);
+        let opcode = self.automaton.opcode;
         let reach = match opcode {
             _ if is_data => Reach::Data,
             0xe8 => Reach::Call,
             _ => Reach::Jump,
         };
-        let kind = Kind::Relative32;
-        let target = kind.read(shift, 0, shared.wanted_from(at), address);
-        let target = shared.destinations.code(&mut shared.coder, reach, address, opcode, target, 0);
-        let mut bytes = [0; 4];
-        kind.write(shift, 0, &mut bytes, address, target);
-        for byte in bytes {
-            self.automaton.step(byte);
+        batch.holes.push(Hole { at: gap.done, kind: Kind::Relative32, reach, opcode, shift });
+        for _ in 0..4 {
+            self.automaton.step(0);
         }
-        shared.out.extend(&bytes);
-        shared.coder.account(Stream::LiteralReference);
+        batch.bytes.extend_from_slice(&[0; 4]);
         4
     }
 
     /// A whole word: its last byte, which tells what it is, first.
-    fn arm64<C: Coder>(&mut self, shared: &mut Shared<'_, C>, gap: &Gap<'_>, at: usize) -> usize {
-        let wanted = word(shared.wanted_from(at));
-        let last = word(shared.out.from(at - 4));
-        let before = word(shared.out.from(at - 8));
+    fn arm64<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
+        let wanted = word(plan.wanted_from(gap.at));
+        let (last, before) = ((self.recent as u32).swap_bytes(), ((self.recent >> 32) as u32).swap_bytes());
         let beside = if gap.beside.len() >= 4 { word(gap.beside) } else { 0 };
         let words = arm64::Literal { last, before, beside, count: self.count as u64 };
         let select = |contexts: [u64; 6]| LITERAL.map(|k| contexts[k]);
         let top = arm64::canonical(wanted >> 24) as u8;
-        let top = self.model.byte(&mut shared.coder, &select(words.top()), 64, top);
-        let address = shared.new.address(at).unwrap_or(0);
-        let code = if let Some((kind, reach)) = arm64::referring(top) {
-            shared.coder.account(Stream::Literal);
-            let unit = if kind == Kind::Page { 12 } else { 2 };
-            let from = if kind == Kind::Page { address & !0xfff } else { address };
-            let target = kind.read(0, 0, &wanted.to_le_bytes(), address);
-            let target = shared.destinations.code(&mut shared.coder, reach, from, 0, target, unit);
-            let mut bytes = (u32::from(top) << 24).to_le_bytes();
+        let top = self.model.byte(coder, &select(words.top()), 64, top);
+        let mut code = u32::from(top) << 24;
+        if let Some((kind, reach)) = arm64::referring(top) {
             if kind == Kind::Page {
-                bytes[0] = self.model.byte(&mut shared.coder, &select(words.register()), 70, wanted as u8 & 31) & 31;
+                code |= u32::from(self.model.byte(coder, &select(words.register()), 70, wanted as u8 & 31) & 31);
             }
-            kind.write(0, 0, &mut bytes, address, target);
-            shared.coder.account(Stream::LiteralReference);
-            u32::from_le_bytes(bytes)
+            batch.holes.push(Hole { at: gap.done, kind, reach, opcode: 0, shift: 0 });
         } else {
-            let mut code = u32::from(top) << 24;
-            let byte = self.model.byte(&mut shared.coder, &select(words.third(code)), 66, (wanted >> 16) as u8);
+            let byte = self.model.byte(coder, &select(words.third(code)), 66, (wanted >> 16) as u8);
             code |= u32::from(byte) << 16;
-            let byte = self.model.byte(&mut shared.coder, &select(words.second(code)), 68, (wanted >> 8) as u8);
+            let byte = self.model.byte(coder, &select(words.second(code)), 68, (wanted >> 8) as u8);
             code |= u32::from(byte) << 8;
-            let byte = self.model.byte(&mut shared.coder, &select(words.first(code)), 70, wanted as u8);
-            code | u32::from(byte)
-        };
-        shared.out.extend(&code.to_le_bytes());
+            let byte = self.model.byte(coder, &select(words.first(code)), 70, wanted as u8);
+            code |= u32::from(byte);
+        }
+        batch.bytes.extend_from_slice(&code.to_le_bytes());
+        self.note(&code.to_le_bytes());
         4
     }
 }

@@ -32,7 +32,14 @@ impl Map {
             moved.push(Piece { start: old.0, end: old.0.wrapping_add(old.1), moved: new.0.wrapping_sub(old.0) });
         }
         moved.sort_unstable();
-        Map { pieces: disjoint(&moved) }
+        let mut pieces = disjoint(&moved);
+        pieces.shrink_to_fit();
+        Map { pieces }
+    }
+
+    /// Memory that it takes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.pieces.len() as u64 * size_of::<Piece>() as u64
     }
 
     /// The piece that begins last at or before `address`, and whether it holds it.

@@ -30,6 +30,11 @@ impl Budget {
         self.taken = self.taken.saturating_sub(items.capacity() as u64 * size_of::<T>() as u64);
     }
 
+    /// Gives back what was taken for what is dropped.
+    pub(crate) fn give_back(&mut self, bytes: u64) {
+        self.taken = self.taken.saturating_sub(bytes);
+    }
+
     /// The most that was taken at a time.
     #[cfg(feature = "encode")]
     pub(crate) fn most(&self) -> u64 {
@@ -39,11 +44,22 @@ impl Budget {
 
 /// Appends to a vector that grows by eighths, and never beyond what is declared.
 pub(crate) fn push<T>(items: &mut Vec<T>, item: T, budget: &mut Budget) -> Result<(), CodecError> {
-    if items.len() == items.capacity() {
-        let more = (items.len() / 8).max(64);
-        budget.take((more as u64).saturating_mul(size_of::<T>() as u64))?;
-        items.reserve_exact(more);
-    }
+    reserve(items, 1, budget)?;
     items.push(item);
+    Ok(())
+}
+
+/// Makes room for more items in such a vector.
+#[inline(always)]
+pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize, budget: &mut Budget) -> Result<(), CodecError> {
+    if items.capacity() - items.len() < more { grow(items, more, budget) } else { Ok(()) }
+}
+
+#[cold]
+fn grow<T>(items: &mut Vec<T>, more: usize, budget: &mut Budget) -> Result<(), CodecError> {
+    let more = (items.len() / 8).max(64).max(more);
+    let added = (items.len() + more - items.capacity()) as u64;
+    budget.take(added.saturating_mul(size_of::<T>() as u64))?;
+    items.reserve_exact(more);
     Ok(())
 }

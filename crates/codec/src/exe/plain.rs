@@ -2,8 +2,8 @@
 //! in the midst of the range-coded stream.
 
 use super::coder::{Coder, Decoder, damaged};
-use super::number::Number;
 use super::parts::Part;
+use super::stored::{byte, length};
 use crate::error::{carry, classify};
 use crate::old::OldFile;
 use crate::{CodecError, Header, bidiff};
@@ -13,27 +13,6 @@ use std::rc::Rc;
 
 /// What the stream around it takes: its buffer, and zstd's decoder.
 pub(crate) const AROUND: u64 = 2 << 20;
-
-/// All symbols alike, so that each costs half a byte.
-const EVEN: [u16; 16] = {
-    let mut bounds = [0; 16];
-    let mut at = 0;
-    while at < 16 {
-        bounds[at] = at as u16 * 2048;
-        at += 1;
-    }
-    bounds
-};
-
-fn byte<C: Coder>(coder: &mut C, byte: u8) -> u8 {
-    let high = coder.symbol(usize::from(byte >> 4), &EVEN);
-    let low = coder.symbol(usize::from(byte & 15), &EVEN);
-    (high << 4 | low) as u8
-}
-
-fn length<C: Coder>(coder: &mut C, length: u64) -> u64 {
-    Number::new(1).code(coder, 0, length)
-}
 
 /// Writes what the plain codec made of a part.
 #[cfg(feature = "encode")]

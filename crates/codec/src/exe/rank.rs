@@ -15,10 +15,10 @@ pub(crate) struct Ranks {
 }
 
 impl Ranks {
-    /// Memory that as many addresses take at most, while they are put in order too.
-    pub(crate) fn memory(count: u64) -> u64 {
-        // An address with its count, twice; the address alone; up to two counters and counts.
-        count * (2 * 8 + 4 + 2 * 8)
+    /// Memory that as many addresses take at most; the second number: while they are put in order.
+    pub(crate) fn memory(count: u64) -> (u64, u64) {
+        // The address, and up to two counters; each address with its count, and counts.
+        (count * (4 + 2 * 4), count * (8 + 2 * 4))
     }
 
     /// Of addresses, relative to `low`, and how often each is used; the same one may come more than once.

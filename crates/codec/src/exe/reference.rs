@@ -29,10 +29,20 @@ impl Reference {
     }
 }
 
-/// A reference of a table in 16 bytes: where it is, its kind, its target and its base (44 bits each, a
-/// line or a distance from the lowest address), and its scale. Ordered by them.
+/// A reference of a table in 16 bytes, to put them in order: where it is, its kind, its target and its base (44
+/// bits each, a line or a distance from the lowest address), and its scale. Ordered by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Packed(u128);
+
+/// The numbers of a packed reference, the addresses as they are packed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) at: u32,
+    pub(crate) kind: u8,
+    pub(crate) target: u64,
+    pub(crate) base: u64,
+    pub(crate) shift: u8,
+}
 
 const KIND_BITS: u32 = 5;
 const SHIFT_BITS: u32 = 4;
@@ -51,16 +61,30 @@ impl Packed {
     pub(crate) fn new(found: &Reference, low: u64) -> Option<Packed> {
         let shift = (-8..8).contains(&found.shift).then_some(found.shift as u8 & 15)?;
         let (target, base) = (pack(found.target, low)?, pack(found.base, low)?);
-        let mut all = u128::from(found.at) << KIND_BITS | found.kind as u128;
-        for address in [target, base] {
-            all = all << ADDRESS_BITS | u128::from(address);
+        Some(Packed::of(&Parts { at: found.at, kind: found.kind as u8, target, base, shift }))
+    }
+
+    /// Bits that have no place are left out.
+    #[inline(always)]
+    pub(crate) fn of(parts: &Parts) -> Packed {
+        const MASK: u64 = (1 << ADDRESS_BITS) - 1;
+        let mut all = u128::from(parts.at) << KIND_BITS | u128::from(parts.kind);
+        for address in [parts.target, parts.base] {
+            all = all << ADDRESS_BITS | u128::from(address & MASK);
         }
-        Some(Packed(all << SHIFT_BITS | u128::from(shift)))
+        Packed(all << SHIFT_BITS | u128::from(parts.shift & 15))
     }
 
     #[inline(always)]
-    pub(crate) fn start(self) -> usize {
-        (self.0 >> AT) as usize
+    pub(crate) fn parts(self) -> Parts {
+        const MASK: u64 = (1 << ADDRESS_BITS) - 1;
+        Parts {
+            at: (self.0 >> AT) as u32,
+            kind: (self.0 >> (AT - KIND_BITS)) as u8 & ((1 << KIND_BITS) - 1),
+            target: (self.0 >> (ADDRESS_BITS + SHIFT_BITS)) as u64 & MASK,
+            base: (self.0 >> SHIFT_BITS) as u64 & MASK,
+            shift: self.0 as u8 & 15,
+        }
     }
 
     #[inline(always)]
@@ -127,7 +151,7 @@ mod tests {
                     let found = Reference { target, base, at, kind, shift, usage: Use::Other, words: 0 };
                     let packed = Packed::new(&found, low).expect("it fits");
                     assert_eq!(packed.unpack(low), found);
-                    assert_eq!(packed.start(), at as usize);
+                    assert_eq!((packed.parts().at, Packed::of(&packed.parts())), (at, packed));
                     assert!(last.is_none_or(|last| last < packed) || at == 0 || at == 2);
                     last = Some(packed);
                 }

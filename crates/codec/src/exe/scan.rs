@@ -17,6 +17,7 @@ use super::keys::Keys;
 use super::layout::{Content, Layout, Region};
 use super::memory::{Budget, push};
 use super::reference::{Packed, Reference};
+use super::tables::Tables;
 use crate::CodecError;
 
 pub(crate) use code::{Checkpoints, instructions_from, reach};
@@ -24,9 +25,7 @@ pub(crate) use code::{Checkpoints, instructions_from, reach};
 /// What was found.
 pub(crate) struct Scanned {
     /// Of tables and data; those of code are found again where they are needed.
-    pub(crate) tables: Vec<Packed>,
-    /// The lowest address, to unpack them.
-    pub(crate) low: u64,
+    pub(crate) tables: Tables,
     pub(crate) checkpoints: Checkpoints,
 }
 
@@ -54,10 +53,10 @@ pub(crate) fn scan(
     scanner.exceptions();
     scanner.sort();
     scanner.jump_tables(&code.taken);
-    let tables = scanner.finish()?;
+    let found = scanner.finish()?;
     budget.release(code.taken);
     let low = layout.range().0;
-    for found in tables.iter().map(|found| found.unpack(low)) {
+    for found in found.iter().map(|found| found.unpack(low)) {
         keys.add(found.target, budget)?;
         if found.kind.has_moving_base() {
             keys.add(found.base, budget)?;
@@ -66,7 +65,9 @@ pub(crate) fn scan(
     for base in &layout.bases {
         keys.add(*base, budget)?;
     }
-    keys.seal();
+    let tables = Tables::new(&found, low, budget)?;
+    budget.release(found);
+    keys.seal(budget);
     budget.take(keys.len() as u64 * size_of::<[u16; 2]>() as u64)?;
     let mut uses = vec![[0u16; 2]; keys.len()];
     for (which, targets) in [code.calls, code.data].into_iter().enumerate() {
@@ -75,7 +76,7 @@ pub(crate) fn scan(
         }
         budget.release(targets);
     }
-    Ok((Scanned { tables, low, checkpoints: code.checkpoints }, Named { keys, uses }))
+    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
 }
 
 /// Collects references.
@@ -93,6 +94,8 @@ struct Scanner<'a, 'f> {
     exceptions: Vec<(u64, u64)>,
     /// Of a function table: addresses of unwind information.
     unwind: Vec<u64>,
+    /// Memory of what is kept beside the references, until they are found.
+    beside: u64,
     /// What may still be looked at; no honest file comes near it.
     steps: u64,
     failed: Option<CodecError>,
@@ -110,7 +113,7 @@ impl<'a, 'f> Scanner<'a, 'f> {
             .collect();
         let steps = 16 * image.size() as u64 + 4096;
         let (found, exceptions, unwind) = (Vec::new(), Vec::new(), Vec::new());
-        Scanner { image, layout, budget, found, low, high, code, exceptions, unwind, steps, failed: None }
+        Scanner { image, layout, budget, found, low, high, code, exceptions, unwind, beside: 0, steps, failed: None }
     }
 
     /// Sorts what was found; the order of what begins at the same place is part of the format.
@@ -124,6 +127,7 @@ impl<'a, 'f> Scanner<'a, 'f> {
             return Err(error);
         }
         self.image.check()?;
+        self.budget.give_back(self.beside);
         let (mut end, low) = (0, self.low);
         self.found.retain(|found| {
             let found = found.unpack(low);
@@ -164,6 +168,7 @@ impl<'a, 'f> Scanner<'a, 'f> {
 
     /// Takes memory for what is kept beside the references.
     fn take(&mut self, bytes: u64) -> Option<()> {
+        self.beside += bytes;
         self.budget.take(bytes).map_err(|error| self.failed = Some(error)).ok()
     }
 

@@ -5,9 +5,9 @@ use super::layout::Layout;
 use super::map::Map;
 use super::memory::Budget;
 use super::rank::Ranks;
-use super::reference::Reference;
 use crate::CodecError;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Targets that are lines of source files have this bit, the file from bit 24 on, and the line
 /// below.
@@ -41,7 +41,7 @@ struct Moved {
 }
 
 pub(crate) struct Targets {
-    keys: Keys,
+    keys: Arc<Keys>,
     moved: Vec<Moved>,
     /// How far the lowest address moved.
     base: u64,
@@ -57,16 +57,17 @@ pub(crate) struct Popular {
 
 impl Targets {
     pub(crate) fn new(
-        keys: Keys,
+        keys: Arc<Keys>,
         uses: &[[u16; 2]],
         map: &Map,
         (old, new): (&Layout, &Layout),
         pages: bool,
         budget: &mut Budget,
     ) -> Result<(Targets, Popular), CodecError> {
-        let (mut calls, mut data) = (Vec::new(), Vec::new());
-        let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count() as u64;
-        budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + Ranks::memory(used(0)) + Ranks::memory(used(1)))?;
+        let used = |which: usize| uses.iter().filter(|uses| uses[which] > 0).count();
+        let (mut calls, mut data) = (Vec::with_capacity(used(0)), Vec::with_capacity(used(1)));
+        let (kept, dropped) = Ranks::memory(used(0) as u64 + used(1) as u64);
+        budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + kept + dropped)?;
         // A place among the lines that are known.
         let lines = keys.iter().filter(|key| (LINES..BEFORE_LINES).contains(key)).count() as u64;
         budget.take(lines * 32)?;
@@ -99,6 +100,7 @@ impl Targets {
                 targets.learn(number, *from, *to);
             }
         }
+        budget.give_back(dropped);
         Ok((targets, Popular { calls: Ranks::new(calls, low), data: Ranks::new(data, low) }))
     }
 
@@ -108,11 +110,8 @@ impl Targets {
         self.keys.find(key).unwrap_or(usize::MAX)
     }
 
-    /// The numbers of the targets of all these references. All are looked up, and what is known of
-    /// them is looked at, before any is needed: memory answers together.
-    pub(crate) fn numbers(&self, references: &[Reference], numbers: &mut Vec<u32>) {
-        numbers.clear();
-        numbers.extend(references.iter().map(|found| self.keys.find(found.target).map_or(u32::MAX, |at| at as u32)));
+    /// Looks at what is known of all these targets before any is needed: memory answers together.
+    pub(crate) fn touch(&self, numbers: &[u32]) {
         let known = numbers.iter().filter_map(|number| self.moved.get(*number as usize));
         std::hint::black_box(known.fold(0, |all, moved| all | moved.by));
     }

@@ -13,9 +13,39 @@ pub(crate) fn code<C: Coder>(coder: &mut C, level: Level) -> Level {
     if Bit::EVEN.clone().code(coder, level == Level::Small, 60) { Level::Small } else { Level::Fast }
 }
 
+/// Sizes of tables, as powers of two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tier {
+    /// Lines for each context of a literal.
+    pub(crate) literals: u32,
+    /// Counters for each context of a flag.
+    pub(crate) flags: u32,
+    /// Lines for each context of a byte that is not what the old one was.
+    pub(crate) values: u32,
+    /// Lines for each context of where in a unit such a byte is.
+    pub(crate) places: u32,
+    /// Substitutions that are remembered.
+    pub(crate) substitutions: u32,
+}
+
+impl Tier {
+    pub(crate) fn of(level: Level) -> Tier {
+        match level {
+            Level::Small => Tier { literals: 15, flags: 13, values: 14, places: 12, substitutions: 12 },
+            _ => Tier { literals: 12, flags: 12, values: 11, places: 10, substitutions: 12 },
+        }
+    }
+
+    /// Memory that the tables take.
+    pub(crate) fn memory(&self) -> u64 {
+        let lines = (LITERAL.len() << self.literals) + (VALUE.len() << self.values) + (PLACES << self.places);
+        let counters = (UNIT.len() + HIT.len()) << self.flags;
+        (32 * lines + 4 * counters + (8 << self.substitutions)) as u64
+    }
+}
+
 /// Contexts of literals.
 pub(crate) const LITERAL: [usize; 5] = [0, 1, 2, 4, 5];
-pub(crate) const LITERAL_WIDTH: u32 = 13;
 
 /// Contexts of the flag of a unit.
 pub(crate) const UNIT: [usize; 4] = [0, 1, 3, 4];
@@ -23,18 +53,11 @@ pub(crate) const UNIT: [usize; 4] = [0, 1, 3, 4];
 /// Contexts of the flag of a reference.
 pub(crate) const HIT: [usize; 2] = [1, 2];
 
-/// Counters for each context of a flag.
-pub(crate) const FLAG_WIDTH: u32 = 12;
-
 /// Contexts of a byte that is not what the old one was.
 pub(crate) const VALUE: [usize; 4] = [0, 1, 2, 3];
-pub(crate) const VALUE_WIDTH: u32 = 12;
 
-/// Where in a unit such a byte is.
-pub(crate) const PLACE_WIDTH: u32 = 10;
-
-/// Substitutions that are remembered.
-pub(crate) const SUBSTITUTIONS: u32 = 12;
+/// Contexts of where in a unit such a byte is.
+pub(crate) const PLACES: usize = 3;
 
 /// Shifts of the stack that are remembered.
 pub(crate) const SHIFTS: usize = 16;

@@ -1,5 +1,6 @@
 //! The bytes of a unit that differ from the old ones: where they are, and what they are.
 
+use super::batch::Origin;
 use super::bit::{bits_of, hash};
 use super::body::Shared;
 use super::class::{ARM64, CLASS, DATA, JUMP8};
@@ -8,8 +9,7 @@ use super::field::word;
 use super::nibble::Nibbles;
 use super::reference::Reference;
 use super::renaming::{Guess, Renaming};
-use super::tier::{PLACE_WIDTH, SUBSTITUTIONS, VALUE, VALUE_WIDTH};
-use super::window::Window;
+use super::tier::{PLACES, Tier, VALUE};
 
 /// Most bytes of a unit that may differ, beside its reference.
 const MOST: usize = 24;
@@ -35,7 +35,7 @@ pub(crate) struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
-    pub(crate) fn new(window: &'a Window, at: usize, end: usize, found: Option<&Reference>) -> Self {
+    pub(crate) fn new(window: &Origin<'a>, at: usize, end: usize, found: Option<&Reference>) -> Self {
         let old = &window.bytes[at..end];
         let classes = &window.classes[at..end];
         let first = word(&window.bytes[at..(at + 4).min(window.bytes.len())]);
@@ -87,6 +87,7 @@ impl<'a> Unit<'a> {
 /// What units with the same signature became the last time.
 pub(crate) struct Substitutions {
     entries: Vec<Substitution>,
+    width: u32,
 }
 
 /// What a signature became, in 8 bytes: with a check of 12 bits, how often in a row (2 bits), and
@@ -127,17 +128,18 @@ pub(crate) struct Known {
 }
 
 impl Substitutions {
-    pub(crate) fn new() -> Self {
-        Substitutions { entries: vec![Substitution::default(); 1 << SUBSTITUTIONS] }
+    pub(crate) fn new(tier: &Tier) -> Self {
+        let width = tier.substitutions;
+        Substitutions { entries: vec![Substitution::default(); 1 << width], width }
     }
 
-    fn slot(unit: &Unit<'_>) -> (usize, u32) {
+    fn slot(&self, unit: &Unit<'_>) -> (usize, u32) {
         let key = hash(u64::from(unit.signature) | u64::from(unit.class) << 32, unit.own as u64);
-        ((key >> (64 - SUBSTITUTIONS)) as usize, (key as u32 & 0xfff).max(1))
+        ((key >> (64 - self.width)) as usize, (key as u32 & 0xfff).max(1))
     }
 
     pub(crate) fn find(&self, unit: &Unit<'_>, at: usize) -> Known {
-        let (slot, check) = Self::slot(unit);
+        let (slot, check) = self.slot(unit);
         let entry = self.entries[slot];
         if entry.check() != check {
             return Known { state: 0, age: 0, substitute: None };
@@ -151,7 +153,7 @@ impl Substitutions {
     }
 
     pub(crate) fn note(&mut self, unit: &Unit<'_>, new: &[u8], at: usize) {
-        let (slot, check) = Self::slot(unit);
+        let (slot, check) = self.slot(unit);
         let signature = word(&new[..unit.own.min(4).min(new.len())]);
         let entry = &mut self.entries[slot];
         let again = entry.check() == check && entry.signature == signature;
@@ -162,13 +164,13 @@ impl Substitutions {
 
 /// Models of bytes that differ.
 pub(crate) struct Values {
-    places: Nibbles<3>,
+    places: Nibbles<PLACES>,
     values: Nibbles<{ VALUE.len() }>,
 }
 
 impl Values {
-    pub(crate) fn new() -> Self {
-        Values { places: Nibbles::new(PLACE_WIDTH, 2), values: Nibbles::new(VALUE_WIDTH, 128) }
+    pub(crate) fn new(tier: &Tier) -> Self {
+        Values { places: Nibbles::new(tier.places, 2), values: Nibbles::new(tier.values, 128) }
     }
 
     /// Codes all bytes of a field, the last one first.
@@ -258,7 +260,8 @@ impl Values {
             let guessed = guess.bytes.get(place).copied().unwrap_or(old);
             let substitute = substituted(unit, &substitute, place, old);
             let is_data = (DATA..ARM64).contains(&class);
-            let before = u64::from(shared.out.from(at + place - 1).first().copied().unwrap_or(0));
+            // Before the first byte of a file there is none.
+            let before = shared.out.from((at + place).wrapping_sub(1)).first().map_or(0, |byte| u64::from(*byte));
             let [class_bits, old_bits] = [class, old].map(u64::from);
             let contexts = [
                 class_bits | u64::from(guessed) << 8 | u64::from(guessed != old) << 16,

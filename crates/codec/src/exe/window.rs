@@ -6,12 +6,13 @@ use super::class::{ARM64, DATA, START};
 use super::image::Image;
 use super::instruction::{self, LONGEST};
 use super::layout::{Content, Layout};
-use super::reference::{Packed, Reference};
+use super::reference::Reference;
 use super::scan::{Scanned, instructions_from, reach};
+use super::tables::{Cursor, Tables};
 use crate::CodecError;
 
 /// Most bytes of a window.
-pub(crate) const WINDOW: usize = 32 << 10;
+pub(crate) const WINDOW: usize = 16 << 10;
 
 /// Bytes that are looked at before and behind a window.
 const AROUND: usize = 2 * arm64::REACH + 2 * LONGEST;
@@ -29,8 +30,8 @@ pub(crate) struct Window {
     buffer: Vec<u8>,
     parts: Vec<u8>,
     code: Vec<Reference>,
-    /// Of [`Scanned::tables`], the first that is not before the last window.
-    cursor: usize,
+    /// Of [`Scanned::tables`], the first that is not in the last window.
+    cursor: Cursor,
 }
 
 impl Window {
@@ -123,7 +124,7 @@ impl Window {
                 _ => {}
             }
         }
-        self.merge(&scanned.tables, scanned.low, end);
+        self.merge(&scanned.tables, end);
         match size < length {
             true if CLASSES => Ok(self.cut()),
             true => Ok(self.cut_behind_a_field()),
@@ -132,16 +133,10 @@ impl Window {
     }
 
     /// Merges the references of code with those of tables; what overlaps one before is left out.
-    fn merge(&mut self, tables: &[Packed], low: u64, end: usize) {
-        let before = |at: usize| tables.get(at).is_some_and(|found| found.start() < self.start);
-        if self.cursor > 0 && !before(self.cursor - 1) || self.cursor + 64 < tables.len() && before(self.cursor + 64) {
-            self.cursor = tables.partition_point(|found| found.start() < self.start);
-        }
-        while before(self.cursor) {
-            self.cursor += 1;
-        }
+    fn merge(&mut self, tables: &Tables, end: usize) {
+        let cursor = &mut self.cursor;
+        tables.seek(cursor, self.start);
         self.references.clear();
-        let mut next = self.cursor;
         let mut free = self.start;
         let mut put = |found: Reference| {
             if found.start() >= free && found.end() <= end {
@@ -150,15 +145,15 @@ impl Window {
             }
         };
         for found in &self.code {
-            while let Some(table) = tables.get(next).filter(|table| table.start() < found.start()) {
-                put(table.unpack(low));
-                next += 1;
+            while let Some(table) = tables.peek(cursor).filter(|table| table.start() < found.start()) {
+                put(table);
+                cursor.pass();
             }
             put(*found);
         }
-        while let Some(table) = tables.get(next).filter(|table| table.start() < end) {
-            put(table.unpack(low));
-            next += 1;
+        while let Some(table) = tables.peek(cursor).filter(|table| table.start() < end) {
+            put(table);
+            cursor.pass();
         }
         if self.classes.is_empty() {
             return;

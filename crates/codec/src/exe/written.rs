@@ -1,6 +1,8 @@
 //! The end of the new file, as far as it is made: what models look back at, what the reader
 //! has not taken yet, and what is held back until a region before it can be filled.
 
+use super::memory::Budget;
+use crate::CodecError;
 use upstep_model::Digester;
 
 pub(crate) struct Written {
@@ -19,13 +21,24 @@ pub(crate) struct Written {
 /// Models look back no farther.
 const BACK: usize = 1 << 10;
 
-/// Bytes are dropped when there are so many more than needed.
+/// Bytes are dropped when there are so many more than needed, or half as many as are needed.
 const SLACK: usize = 64 << 10;
+
+/// Most bytes that are there while so many are kept; what is written at once is much less.
+fn room(kept: usize) -> usize {
+    kept + kept / 2 + 4 * SLACK + BACK
+}
 
 impl Written {
     pub(crate) fn new() -> Self {
-        let bytes = Vec::with_capacity(SLACK * 2 + BACK);
-        Written { bytes, start: 0, taken: 0, held: usize::MAX, kept: usize::MAX, pages: None }
+        Written {
+            bytes: Vec::with_capacity(room(0)),
+            start: 0,
+            taken: 0,
+            held: usize::MAX,
+            kept: usize::MAX,
+            pages: None,
+        }
     }
 
     /// A file that is there already.
@@ -49,12 +62,6 @@ impl Written {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The `distance`-th byte from the end; 0 before the beginning of the file.
-    #[inline(always)]
-    pub(crate) fn back(&self, distance: usize) -> u8 {
-        self.bytes.len().checked_sub(distance).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
-    }
-
     /// The bytes from `offset` on; none if they were dropped.
     #[inline(always)]
     pub(crate) fn from(&self, offset: usize) -> &[u8] {
@@ -64,6 +71,13 @@ impl Written {
     #[inline(always)]
     pub(crate) fn tail_mut(&mut self, offset: usize) -> &mut [u8] {
         offset.checked_sub(self.start).and_then(|at| self.bytes.get_mut(at..)).unwrap_or_default()
+    }
+
+    /// Makes room for so many bytes that are kept.
+    pub(crate) fn reserve(&mut self, kept: usize, budget: &mut Budget) -> Result<(), CodecError> {
+        budget.take(room(kept) as u64)?;
+        self.bytes.reserve_exact(room(kept) - self.bytes.len());
+        Ok(())
     }
 
     /// Hands out nothing from `offset` on, where something else is not held back already.
@@ -99,7 +113,7 @@ impl Written {
         buffer[..length].copy_from_slice(&rest[..length]);
         self.taken += length;
         let needed = self.taken.saturating_sub(BACK).min(self.kept.saturating_sub(self.start));
-        if needed > SLACK && needed > self.bytes.len() / 2 {
+        if needed > SLACK && needed > self.bytes.len() / 3 {
             if let Some(pages) = &mut self.pages {
                 let from = pages.position.saturating_sub(self.start);
                 pages.add(self.bytes.get(from..).unwrap_or_default(), self.start + needed);

@@ -25,6 +25,9 @@ pub(crate) fn make(out: &Written, new: &Layout, region: &Region) -> Option<Vec<u
         if word(&bytes[at + 4..]) != 0 {
             let entry = start.wrapping_add(at as u64);
             let function = entry.wrapping_add(8).wrapping_add(i64::from(word(&bytes[at + 8..]) as i32) as u64);
+            if rows.len() >= region.length / 8 {
+                return None;
+            }
             rows.push((function.wrapping_sub(index) as i32, entry.wrapping_sub(index) as i32));
             if 12 + 8 * rows.len() > region.length {
                 return None;

@@ -216,6 +216,7 @@ fn rows<C>(shared: &Shared<'_, C>, image: &mut Image<'_>, content: Content) -> O
     let mut rows = Vec::new();
     if let Some(region) = shared.old.find(content) {
         let size = size(&region);
+        rows.reserve_exact(region.length / size);
         let mut at = region.offset;
         while at + size <= region.end() {
             let mut field = |number: usize| image.u32(at + 4 * number).unwrap_or(0);

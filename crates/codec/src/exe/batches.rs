@@ -1,0 +1,81 @@
+//! Where batches come from: a thread that makes them ahead, or, where there is none, the same function when
+//! one is needed.
+
+use super::ahead::{Ahead, Source};
+use super::batch::{BATCH_MEMORY, Batch};
+use super::coder::{Coder, damaged};
+use crate::CodecError;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, Scope};
+
+/// Batches that there are: one that is used, one that is made, and one that waits.
+const COUNT: usize = 3;
+
+/// Memory that batches take.
+pub(crate) const BATCHES_MEMORY: u64 = COUNT as u64 * BATCH_MEMORY;
+
+/// Where threads are started that read the old file.
+pub(crate) type Threads<'s, 'e> = &'s Scope<'s, 'e>;
+
+pub(crate) enum Batches<'a, C> {
+    Here(Box<Ahead<'a, C>>),
+    /// Dropping these ends the thread: it waits for nothing but batches to be filled.
+    There {
+        empty: Sender<Batch>,
+        filled: Receiver<Result<Batch, CodecError>>,
+    },
+}
+
+impl<'a, C: Coder + 'a> Batches<'a, C> {
+    /// Batches of a source, with `coded` literals. They are made on a thread if one can be had.
+    pub(crate) fn new<'e>(source: Source<'a>, coded: Vec<u8>, threads: Option<Threads<'a, 'e>>) -> Self {
+        let (give, given) = channel::<(Source<'a>, Vec<u8>)>();
+        let (empty, to_fill) = channel();
+        let (done, filled) = channel();
+        let work = move || {
+            let Ok((source, coded)) = given.recv() else { return };
+            let mut ahead = Ahead::new(C::beside(coded), source);
+            for mut batch in to_fill {
+                let result = ahead.fill(&mut batch);
+                let failed = result.is_err();
+                if done.send(result.map(|()| batch)).is_err() || failed {
+                    return;
+                }
+            }
+        };
+        let thread = Builder::new().name("literals".into());
+        if threads.is_none_or(|threads| thread.spawn_scoped(threads, work).is_err()) {
+            return Batches::Here(Box::new(Ahead::new(C::beside(coded), source)));
+        }
+        // One of them comes when the first is taken, see `next`.
+        for _ in 1..COUNT {
+            let _ = empty.send(Batch::default());
+        }
+        let _ = give.send((source, coded));
+        Batches::There { empty, filled }
+    }
+
+    /// The next batch, for one that was used.
+    pub(crate) fn next(&mut self, mut used: Batch) -> Result<Batch, CodecError> {
+        match self {
+            Batches::Here(ahead) => {
+                ahead.fill(&mut used)?;
+                Ok(used)
+            }
+            Batches::There { empty, filled } => {
+                // If the thread has ended, the receiver says so.
+                let _ = empty.send(used);
+                filled.recv().unwrap_or_else(|_| Err(damaged("its literals ended")))
+            }
+        }
+    }
+
+    /// The coder of literals, if it is here.
+    #[cfg(feature = "encode")]
+    pub(crate) fn into_coder(self) -> Option<C> {
+        match self {
+            Batches::Here(ahead) => Some(ahead.into_coder()),
+            Batches::There { .. } => None,
+        }
+    }
+}

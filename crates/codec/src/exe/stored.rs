@@ -1,0 +1,50 @@
+//! Bytes that are coded already, in the midst of the range-coded stream.
+
+use super::coder::Coder;
+use super::memory::Budget;
+use super::number::Number;
+use crate::CodecError;
+
+/// All symbols alike, so that each costs half a byte.
+const EVEN: [u16; 16] = {
+    let mut bounds = [0; 16];
+    let mut at = 0;
+    while at < 16 {
+        bounds[at] = at as u16 * 2048;
+        at += 1;
+    }
+    bounds
+};
+
+pub(crate) fn byte<C: Coder>(coder: &mut C, byte: u8) -> u8 {
+    let high = coder.symbol(usize::from(byte >> 4), &EVEN);
+    let low = coder.symbol(usize::from(byte & 15), &EVEN);
+    (high << 4 | low) as u8
+}
+
+/// How many of them follow.
+pub(crate) fn length<C: Coder>(coder: &mut C, length: u64) -> u64 {
+    Number::new(1).code(coder, 0, length)
+}
+
+/// Codes all of them.
+pub(crate) fn code<C: Coder>(coder: &mut C, given: &[u8], budget: &mut Budget) -> Result<Vec<u8>, CodecError> {
+    let length = length(coder, given.len() as u64);
+    coder.check()?;
+    budget.take(length)?;
+    let mut bytes = Vec::new();
+    for at in 0..length as usize {
+        if bytes.len() == bytes.capacity() {
+            // What a stream that was cut says is not believed for more than this.
+            coder.check()?;
+            bytes.reserve_exact((length as usize - at).min(PIECE.max(at)));
+        }
+        bytes.push(byte(coder, given.get(at).copied().unwrap_or(0)));
+    }
+    coder.account(super::coder::Stream::Literal);
+    coder.check()?;
+    Ok(bytes)
+}
+
+/// Bytes that are read before it is asked again whether the stream goes on.
+const PIECE: usize = 64 << 10;
