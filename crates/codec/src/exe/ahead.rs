@@ -25,14 +25,15 @@ pub(crate) struct Source<'a> {
     pub(crate) keys: Arc<Keys>,
     /// Regions that are made from others, which are passed over.
     pub(crate) derived: Vec<Region>,
-    pub(crate) tier: Tier,
+    /// Where there are models; else nothing but windows is made, without classes.
+    pub(crate) tier: Option<Tier>,
 }
 
 pub(crate) struct Ahead<'a, C> {
     coder: C,
     source: Source<'a>,
     window: Window,
-    literals: Literals,
+    literals: Option<Literals>,
     /// How much of the new file was made.
     at: usize,
     /// The match that is next, or is being made.
@@ -48,7 +49,7 @@ pub(crate) struct Ahead<'a, C> {
 
 impl<'a, C: Coder> Ahead<'a, C> {
     pub(crate) fn new(coder: C, source: Source<'a>) -> Self {
-        let literals = Literals::new(&source.tier);
+        let literals = source.tier.as_ref().map(Literals::new);
         Ahead {
             coder,
             source,
@@ -79,6 +80,10 @@ impl<'a, C: Coder> Ahead<'a, C> {
                 self.copy(batch)?;
                 continue;
             }
+            if self.literals.is_none() {
+                self.at = gap_end;
+                continue;
+            }
             let derived = &self.source.derived;
             while derived.get(self.next_derived).is_some_and(|region| region.offset < self.at) {
                 self.next_derived += 1;
@@ -104,9 +109,10 @@ impl<'a, C: Coder> Ahead<'a, C> {
     }
 
     fn gap(&mut self, end: usize, batch: &mut Batch) -> Result<(), CodecError> {
+        let Some(literals) = &mut self.literals else { return Ok(()) };
         if !self.in_gap {
             self.in_gap = true;
-            self.literals.begin(&self.window);
+            literals.begin(&self.window);
         }
         let start = self.at;
         let length = (end - start).min(CHUNK);
@@ -129,7 +135,7 @@ impl<'a, C: Coder> Ahead<'a, C> {
                 done: done as u32,
                 beside: self.beside.get(done..).unwrap_or_default(),
             };
-            done += self.literals.code(&mut self.coder, &self.source.plan, batch, &gap);
+            done += literals.code(&mut self.coder, &self.source.plan, batch, &gap);
         }
         batch.classes.resize(batch.bytes.len(), 0);
         let length = batch.bytes.len() - first;
@@ -145,8 +151,14 @@ impl<'a, C: Coder> Ahead<'a, C> {
         self.in_gap = false;
         let from = found.old as usize + (self.at - start);
         let Source { plan, image, scanned, keys, .. } = &mut self.source;
-        let length = self.window.load(image, &plan.old, scanned, from, end - self.at)?;
-        self.literals.pass(&self.window);
+        let length = match &mut self.literals {
+            Some(literals) => {
+                let length = self.window.load(image, &plan.old, scanned, from, end - self.at)?;
+                literals.pass(&self.window);
+                length
+            }
+            None => self.window.load_references(image, &plan.old, scanned, from, end - self.at)?,
+        };
         let references = &self.window.references;
         batch.bytes.extend_from_slice(&self.window.bytes);
         batch.classes.extend_from_slice(&self.window.classes);

@@ -2,7 +2,7 @@
 //! one is needed.
 
 use super::ahead::{Ahead, Source};
-use super::batch::{BATCH_MEMORY, Batch};
+use super::batch::{BATCH_MEMORY, Batch, Item};
 use super::coder::{Coder, damaged};
 use crate::CodecError;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -55,8 +55,17 @@ impl<'a, C: Coder + 'a> Batches<'a, C> {
         Batches::There { empty, filled }
     }
 
+    /// What is next in a batch, or in the one after it, which takes its place.
+    pub(crate) fn item(&mut self, batch: &mut Batch) -> Result<Item, CodecError> {
+        if let Some(item) = batch.next() {
+            return Ok(item);
+        }
+        *batch = self.next(std::mem::take(batch))?;
+        batch.next().ok_or_else(|| damaged("it makes no progress"))
+    }
+
     /// The next batch, for one that was used.
-    pub(crate) fn next(&mut self, mut used: Batch) -> Result<Batch, CodecError> {
+    fn next(&mut self, mut used: Batch) -> Result<Batch, CodecError> {
         match self {
             Batches::Here(ahead) => {
                 ahead.fill(&mut used)?;

@@ -80,7 +80,7 @@ pub(crate) struct Body<'a, C> {
 /// What makes gaps and matches.
 pub(crate) enum Maker<'a, C> {
     Models(Box<Models<'a, C>>),
-    Fast(Box<Fast<'a>>),
+    Fast(Box<Fast<'a, C>>),
 }
 
 impl<'a, C: Coder + 'a> Body<'a, C> {

@@ -44,7 +44,7 @@ pub(crate) fn fixed(level: Level) -> u64 {
 const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (4 << 20);
 
 /// Where there are no models, with the lanes of a chunk.
-pub(crate) const FIXED_FAST: u64 = IMAGES + WINDOW_MEMORY + (5 << 19);
+pub(crate) const FIXED_FAST: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (5 << 19);
 
 const IMAGES: u64 = (MANY + FEW) as u64 * PAGE_MEMORY;
 
@@ -124,11 +124,11 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
     let few = image.again(FEW);
     let shared = Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, wanted, misses: None };
-    let maker = if is_fast {
-        Maker::Fast(Box::new(Fast::new(image, scanned)))
-    } else {
-        let source = Source { plan, image, scanned, keys, derived: regions, tier };
-        Maker::Models(Box::new(Models::new(Batches::new(source, literals, threads), &tier)))
+    let source = Source { plan, image, scanned, keys, derived: regions, tier: (!is_fast).then_some(tier) };
+    let batches = Batches::new(source, literals, threads);
+    let maker = match is_fast {
+        true => Maker::Fast(Box::new(Fast::new(batches))),
+        false => Maker::Models(Box::new(Models::new(batches, &tier))),
     };
     Ok(Body::new(shared, few, maker, derivations, size))
 }

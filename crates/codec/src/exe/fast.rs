@@ -4,6 +4,8 @@
 //! Matches, map and references are those of the other levels, and so is what a reference teaches
 //! about its target. There are no models, so nothing is asked about what is as it was guessed.
 
+use super::batch::{Batch, Item, Origin};
+use super::batches::Batches;
 use super::body::Shared;
 use super::class::{JUMP32, RELATIVE_DATA};
 use super::coder::{Coder, Decoder, damaged};
@@ -12,13 +14,10 @@ use super::copy::Piece;
 use super::decode::FIXED_FAST;
 use super::field::{Kind, is_leb_of, word};
 use super::hits::{self, Guess};
-use super::image::Image;
 use super::lanes::{Lane, Lanes};
 use super::memory::Budget;
 use super::reference::Reference;
-use super::scan::Scanned;
 use super::tier;
-use super::window::Window;
 use super::x86::Automaton;
 use crate::error::classify;
 use crate::window::{FirstFrame, MIN_LOG};
@@ -76,26 +75,22 @@ pub(crate) fn open<'a>(
 /// Bytes of a gap that are made at once.
 const CHUNK: usize = 16 << 10;
 
-pub(crate) struct Fast<'a> {
-    image: Image<'a>,
-    scanned: Scanned,
-    window: Window,
+pub(crate) struct Fast<'a, C> {
+    batches: Batches<'a, C>,
+    batch: Batch,
     automaton: Automaton,
-    /// Of the targets of the window's references.
-    numbers: Vec<u32>,
     /// Where the gap that is being made ends, as far as it was made.
     gap_end: usize,
     region: usize,
 }
 
-impl<'a> Fast<'a> {
-    pub(crate) fn new(image: Image<'a>, scanned: Scanned) -> Self {
-        let (window, automaton) = (Window::default(), Automaton::new());
-        Fast { image, scanned, window, automaton, numbers: Vec::new(), gap_end: usize::MAX, region: 0 }
+impl<'a, C: Coder + 'a> Fast<'a, C> {
+    pub(crate) fn new(batches: Batches<'a, C>) -> Self {
+        Fast { batches, batch: Batch::default(), automaton: Automaton::new(), gap_end: usize::MAX, region: 0 }
     }
 
     /// Makes a piece of the gap that ends at `end`.
-    pub(crate) fn gap<C: Coder>(&mut self, shared: &mut Shared<'_, C>, end: usize) {
+    pub(crate) fn gap(&mut self, shared: &mut Shared<'_, C>, end: usize) {
         let start = shared.out.len();
         if self.gap_end != start {
             self.automaton = Automaton::new();
@@ -118,13 +113,13 @@ impl<'a> Fast<'a> {
     }
 
     /// Makes a piece of a match.
-    pub(crate) fn copy<C: Coder>(&mut self, shared: &mut Shared<'_, C>, found: Match) -> Result<(), CodecError> {
+    pub(crate) fn copy(&mut self, shared: &mut Shared<'_, C>, found: Match) -> Result<(), CodecError> {
         let at = shared.out.len();
         let (start, end) = (found.new as usize, found.new_end());
-        let from = found.old as usize + (at - start);
-        let (image, scanned) = (&mut self.image, &self.scanned);
-        let length = self.window.load_references(image, &shared.old, scanned, from, end - at)?;
-        self.window(shared, Piece { at, start, end });
+        let Item::Copy { from, length, references } = self.batches.item(&mut self.batch)? else {
+            return Err(damaged("a match is not where it should be"));
+        };
+        window(shared, &self.batch.origin(from, length, references), Piece { at, start, end });
         if at + length >= end {
             shared.current += 1;
         }
@@ -132,7 +127,7 @@ impl<'a> Fast<'a> {
     }
 
     /// Writes `length` bytes that no match holds, all of a region of this class.
-    fn literals<C: Coder>(&mut self, shared: &mut Shared<'_, C>, class: usize, length: usize) {
+    fn literals(&mut self, shared: &mut Shared<'_, C>, class: usize, length: usize) {
         let end = shared.out.len() + length;
         while shared.out.len() < end {
             let at = shared.out.len();
@@ -150,7 +145,7 @@ impl<'a> Fast<'a> {
 
     /// A byte of code, or a field of 4 bytes: the address that it would hold if the instruction ended behind it.
     /// What is named twice is the same twice, and the highest byte, which tells least, comes first.
-    fn x86<C: Coder>(&mut self, shared: &mut Shared<'_, C>, at: usize, end: usize) {
+    fn x86(&mut self, shared: &mut Shared<'_, C>, at: usize, end: usize) {
         let class = self.automaton.class;
         if (class == RELATIVE_DATA || class == JUMP32)
             && end - at >= 4
@@ -169,24 +164,21 @@ impl<'a> Fast<'a> {
         self.automaton.step(byte);
         shared.out.push(byte);
     }
+}
 
-    /// Writes the bytes of the new file that come from the window.
-    fn window<C: Coder>(&mut self, shared: &mut Shared<'_, C>, piece: Piece) {
-        let window = &self.window;
-        shared.out.extend(&window.bytes);
-        self.numbers.clear();
-        self.numbers.extend(window.references.iter().map(|found| shared.targets.number(found.target) as u32));
-        shared.targets.touch(&self.numbers);
-        let mut done = 0;
-        for (found, number) in window.references.iter().zip(&self.numbers) {
-            let start = found.start() - window.start;
-            amend(shared, Lane::Other, piece.at + done, start - done);
-            let at = piece.at + start;
-            reference(shared, found, *number as usize, (at, at - piece.start));
-            done = start + found.kind.size();
-        }
-        amend(shared, Lane::Other, piece.at + done, window.bytes.len() - done);
+/// Writes the bytes of the new file that come from `origin`.
+fn window<C: Coder>(shared: &mut Shared<'_, C>, origin: &Origin<'_>, piece: Piece) {
+    shared.out.extend(origin.bytes);
+    shared.targets.touch(origin.numbers);
+    let mut done = 0;
+    for (found, number) in origin.references.iter().zip(origin.numbers) {
+        let start = found.start() - origin.start;
+        amend(shared, Lane::Other, piece.at + done, start - done);
+        let at = piece.at + start;
+        reference(shared, found, *number as usize, (at, at - piece.start));
+        done = start + found.kind.size();
     }
+    amend(shared, Lane::Other, piece.at + done, origin.bytes.len() - done);
 }
 
 /// Makes bytes that are guessed right. Returns whether anything was wrong.

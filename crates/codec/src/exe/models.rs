@@ -29,14 +29,7 @@ impl<'a, C: Coder + 'a> Models<'a, C> {
     /// Makes the next gap, or piece of a gap or of the match that is `next`.
     pub(crate) fn make(&mut self, shared: &mut Shared<'a, C>, next: Option<Match>) -> Result<(), CodecError> {
         let at = shared.out.len();
-        let item = match self.batch.next() {
-            Some(item) => item,
-            None => {
-                self.batch = self.batches.next(std::mem::take(&mut self.batch))?;
-                self.batch.next().ok_or_else(|| damaged("it makes no progress"))?
-            }
-        };
-        match (item, next) {
+        match (self.batches.item(&mut self.batch)?, next) {
             (Item::Gap { length, holes }, _) => {
                 let (bytes, holes) = self.batch.gap(length, holes);
                 shared.out.extend(bytes);
