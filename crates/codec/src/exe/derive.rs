@@ -62,7 +62,7 @@ impl Derived {
     }
 
     /// Most memory that making it takes: its bytes, and what they are made from.
-    fn scratch(&self, old: &Layout) -> u64 {
+    fn scratch(&self, (old, new): (&Layout, &Layout)) -> u64 {
         let before = old.find(self.region.content).map_or(0, |region| region.length);
         let length = self.region.length.max(before) as u64;
         match self.region.content {
@@ -72,7 +72,10 @@ impl Derived {
             Content::Functions12 => length * (32 + 24) / 12 + length,
             Content::Functions8 => length * (32 + 24) / 8 + length,
             Content::PageDigests => length,
-            _ => 16 * length,
+            // The functions of what it is made from, of 20 bytes, for 24 or more there.
+            Content::Unwind => 16 * length + self.source(new).map_or(0, |source| source.length as u64),
+            // Old and new entries of 8 bytes, for at least one byte each.
+            _ => 17 * length,
         }
     }
 
@@ -143,7 +146,7 @@ impl Derivations {
         budget: &mut Budget,
     ) -> Result<Self, CodecError> {
         // One is made at a time.
-        budget.take(items.iter().map(|derived| derived.scratch(old)).max().unwrap_or(0))?;
+        budget.take(items.iter().map(|derived| derived.scratch((old, new))).max().unwrap_or(0))?;
         out.reserve(most_kept(&items, new), budget)?;
         for derived in items.iter().filter(|derived| derived.region.content == Content::PageDigests) {
             let pages = Pages::new(derived.parameters, derived.region.offset);

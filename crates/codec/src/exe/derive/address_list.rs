@@ -39,14 +39,20 @@ pub(super) fn code<C: Coder>(
         old = parse(&bytes, &shared.old, region.content).unwrap_or_default();
     }
     let is_sorted = old.is_sorted();
-    let mut moved: Vec<Entry> = old.iter().map(|entry| shared.map.find(entry >> 4).0 << 4 | entry & 15).collect();
+    let mut moved = old;
+    moved.iter_mut().for_each(|entry| *entry = shared.map.find(*entry >> 4).0 << 4 | *entry & 15);
+    let mut places: Vec<(Entry, usize)> = Vec::new();
     if is_sorted {
         moved.sort_unstable();
         moved.dedup();
+    } else {
+        places = moved.iter().enumerate().map(|(place, entry)| (*entry, place)).collect();
+        places.sort_unstable();
     }
-    let mut places: Vec<(Entry, usize)> = moved.iter().enumerate().map(|(place, entry)| (*entry, place)).collect();
-    places.sort_unstable();
-    let place = |entry: Entry| places.binary_search_by_key(&entry, |(entry, _)| *entry).ok().map(|at| places[at].1);
+    let place = |entry: Entry| match is_sorted {
+        true => moved.binary_search(&entry).ok(),
+        false => places.binary_search_by_key(&entry, |(entry, _)| *entry).ok().map(|at| places[at].1),
+    };
     let mut model = Model { bits: vec![Bit::EVEN; 256], numbers: Number::new(4) };
     let coder = &mut shared.coder;
     let count = model.numbers.code(coder, 3, wanted.len() as u64);

@@ -323,7 +323,7 @@ fn frames_of(bytes: &[u8], new: &Layout, region: &Region) -> Vec<Frame> {
             break;
         }
         let next = at + 4 + length;
-        if word(&bytes[at + 4..]) != 0 {
+        if word(&bytes[at + 4..]) != 0 && length >= 20 {
             let here = start.wrapping_add(at as u64);
             let function = Kind::Relative64.read(0, 0, &bytes[at + 8..], here.wrapping_add(8));
             let has_data = at + 33 <= next && (8..128).contains(&bytes[at + 24]);
