@@ -66,6 +66,7 @@ impl<'a, C: Coder> Ahead<'a, C> {
     }
 
     /// The coder of literals, when everything was made.
+    #[cfg(feature = "encode")]
     pub(crate) fn into_coder(self) -> C {
         self.coder
     }
