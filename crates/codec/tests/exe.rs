@@ -3,7 +3,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, Offsets, chained, functions, program, universal};
+use programs::{FORMS, Form, Offsets, chained, functions, program, universal, with_one_more};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
 use upstep_model::{Codec, Digest};
@@ -44,16 +44,7 @@ fn codec(patch: &[u8]) -> Codec {
 #[test]
 fn addresses_that_move_cost_nearly_nothing() {
     for form in FORMS {
-        let old = functions(1, 3000);
-        let mut new = old.clone();
-        new.splice(1000..1000, functions(7, 1));
-        // What was named by its number is named by its number again.
-        for function in &mut new {
-            for name in function.names.iter_mut().filter(|name| **name >= 1000) {
-                *name += 1;
-            }
-        }
-        let (old, new) = (program(form, &old), program(form, &new));
+        let (old, new) = with_one_more(form, 1);
         let patch = round_trip(&old, &new, &DiffOptions::default());
         let plain = round_trip(&old, &new, &bidiff());
         assert_eq!(codec(&patch), Codec::Exe, "{form:?}");

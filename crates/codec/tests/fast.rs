@@ -3,7 +3,7 @@
 
 mod programs;
 
-use programs::{FORMS, Form, Offsets, chained, functions, noise, program, universal};
+use programs::{FORMS, Form, Offsets, chained, functions, noise, program, universal, with_one_more};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Level, apply, diff, read_header};
 use upstep_model::{Codec, Digest};
@@ -100,16 +100,7 @@ fn chained_addresses() {
 #[test]
 fn addresses_that_move_cost_little() {
     for form in FORMS {
-        let old = functions(4, 3000);
-        let mut new = old.clone();
-        new.splice(1000..1000, functions(7, 1));
-        // What was named by its number is named by its number again.
-        for function in &mut new {
-            for name in function.names.iter_mut().filter(|name| **name >= 1000) {
-                *name += 1;
-            }
-        }
-        let (old, new) = (program(form, &old), program(form, &new));
+        let (old, new) = with_one_more(form, 4);
         let plain = DiffOptions { codec: Some(Codec::Bidiff), ..DiffOptions::default() };
         let plain = diff(&old, &new, &plain).expect("a patch").len();
         let patch = fast(&old, &new).len();

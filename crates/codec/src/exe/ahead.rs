@@ -154,11 +154,11 @@ impl<'a, C: Coder> Ahead<'a, C> {
         let Source { plan, image, scanned, keys, .. } = &mut self.source;
         let length = match &mut self.literals {
             Some(literals) => {
-                let length = self.window.load(image, &plan.old, scanned, from, end - self.at)?;
+                let length = self.window.load::<true>(image, &plan.old, scanned, from, end - self.at)?;
                 literals.pass(&self.window);
                 length
             }
-            None => self.window.load_references(image, &plan.old, scanned, from, end - self.at)?,
+            None => self.window.load::<false>(image, &plan.old, scanned, from, end - self.at)?,
         };
         let references = &self.window.references;
         batch.bytes.extend_from_slice(&self.window.bytes);

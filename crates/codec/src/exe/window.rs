@@ -36,31 +36,9 @@ pub(crate) struct Window {
 
 impl Window {
     /// Loads `length` bytes from `start` on, or less: a window that does not reach as far ends
-    /// where a unit does. Returns how many bytes it has, at least one.
-    pub(crate) fn load(
-        &mut self,
-        image: &mut Image<'_>,
-        layout: &Layout,
-        scanned: &Scanned,
-        start: usize,
-        length: usize,
-    ) -> Result<usize, CodecError> {
-        self.load_as::<true>(image, layout, scanned, start, length)
-    }
-
-    /// The same without classes, for who asks for nothing but references.
-    pub(crate) fn load_references(
-        &mut self,
-        image: &mut Image<'_>,
-        layout: &Layout,
-        scanned: &Scanned,
-        start: usize,
-        length: usize,
-    ) -> Result<usize, CodecError> {
-        self.load_as::<false>(image, layout, scanned, start, length)
-    }
-
-    fn load_as<const CLASSES: bool>(
+    /// where a unit does. Returns how many bytes it has, at least one. Who asks for nothing but
+    /// references does without classes.
+    pub(crate) fn load<const CLASSES: bool>(
         &mut self,
         image: &mut Image<'_>,
         layout: &Layout,

@@ -1,5 +1,6 @@
 //! Small programs in the forms that the codec `exe` knows, made from a seed: functions that call
 //! each other and name data, tables of pointers, and headers that say where they are.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 /// The forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +219,20 @@ fn macho(form: Form, file: &mut [u8], sections: [(usize, usize, bool); 2]) {
         put32(file, at + 120, offset);
         put32(file, at + 136, if is_text { 0x8000_0400 } else { 0 });
     }
+}
+
+/// A program, and the same with one function more in its midst: nothing changes but addresses.
+pub fn with_one_more(form: Form, seed: u64) -> (Vec<u8>, Vec<u8>) {
+    let old = functions(seed, 3000);
+    let mut new = old.clone();
+    new.splice(1000..1000, functions(7, 1));
+    // What was named by its number is named by its number again.
+    for function in &mut new {
+        for name in function.names.iter_mut().filter(|name| **name >= 1000) {
+            *name += 1;
+        }
+    }
+    (program(form, &old), program(form, &new))
 }
 
 /// Chains the addresses in the data of a program of macOS, as newer linkers do.

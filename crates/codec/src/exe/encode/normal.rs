@@ -47,7 +47,7 @@ fn all(file: &[u8], layout: &Layout) -> Result<Vec<Reference>, CodecError> {
     let mut references = Vec::new();
     let mut at = 0;
     while at < file.len() {
-        at += window.load(&mut image, &layout, &scanned, at, file.len() - at)?;
+        at += window.load::<true>(&mut image, &layout, &scanned, at, file.len() - at)?;
         references.extend(&window.references);
     }
     Ok(references)
