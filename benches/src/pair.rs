@@ -39,7 +39,7 @@ fn build_sample() -> Result<(), BenchError> {
     println!("building the sample program in four versions");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace()).args(["run", "--release", "--quiet", "-p", "upstep-demo", "--", "--build"]);
+    command.current_dir(workspace()).args(["run", "--quiet", "-p", "upstep-demo", "--", "--build"]);
     child::succeed(&mut command).map(drop)
 }
 

@@ -40,21 +40,21 @@ impl Cargo {
         }
     }
 
-    /// Builds packages of the workspace for this machine; the folder of the programs.
+    /// Builds packages of the workspace for this machine, as its tests do; the folder of the programs.
     pub fn build_tools(&self, packages: &[&str]) -> Outcome<PathBuf> {
         let mut command = self.command();
-        command.current_dir(&self.workspace).arg("--bins");
+        command.current_dir(&self.workspace).args(["--locked", "--bins"]);
         for package in packages {
             command.args(["-p", package]);
         }
         run(&mut command)?;
-        Ok(self.target_dir.join("release"))
+        Ok(self.target_dir.join("debug"))
     }
 
-    /// Builds the program `name` of the package in `folder`.
+    /// Builds the program `name` of the package in `folder`, as one that is shipped.
     pub fn build(&self, folder: &Path, name: &str) -> Outcome<PathBuf> {
         let mut command = self.command();
-        command.current_dir(folder);
+        command.current_dir(folder).arg("--release");
         let mut built = self.target_dir.clone();
         if let Some(target) = &self.target {
             command.args(["--target", target]);
@@ -66,7 +66,7 @@ impl Cargo {
 
     fn command(&self) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(["build", "--release", "--quiet"]).env("CARGO_TARGET_DIR", &self.target_dir);
+        command.args(["build", "--quiet"]).env("CARGO_TARGET_DIR", &self.target_dir);
         // `cargo run` passes facts about this package on; they are not the sample's.
         for (name, _) in std::env::vars_os() {
             let name_text = name.to_string_lossy();
