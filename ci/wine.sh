@@ -1,4 +1,4 @@
-# Sourced by the suites that run Windows builds, from the project's folder: sets Wine up in
+# Sourced by what runs Windows builds, from the project's folder: sets Wine up in
 # target/cross, and takes it down when the suite ends. $wine runs a program.
 packages=()
 for package in gcc-mingw-w64-x86-64 wine64 wine; do
