@@ -81,6 +81,7 @@ pub struct Workshop {
     memory: u64,
     tool: Option<PathBuf>,
     coding: DiffOptions,
+    full_level: i32,
     /// Fulls by the digest of the program.
     pub fulls: BTreeMap<Digest, Made<Full>>,
     /// Patches.
@@ -100,9 +101,9 @@ enum Done {
 impl Workshop {
     /// An empty one that uses at most `memory` bytes at once. `tool` is the command `differ`,
     /// which measures in processes of its own what applying a patch takes.
-    pub fn new(memory: u64, tool: Option<PathBuf>, coding: DiffOptions) -> Result<Self, DifferError> {
+    pub fn new(memory: u64, tool: Option<PathBuf>, coding: DiffOptions, full_level: i32) -> Result<Self, DifferError> {
         let programs = Programs::new()?;
-        Ok(Workshop { programs, memory, tool, coding, fulls: BTreeMap::new(), patches: BTreeMap::new() })
+        Ok(Workshop { programs, memory, tool, coding, full_level, fulls: BTreeMap::new(), patches: BTreeMap::new() })
     }
 
     /// Fetches an older program, unless it is here.
@@ -143,7 +144,9 @@ impl Workshop {
         progress.begin(if wanted.is_empty() { Stage::Compress } else { Stage::Diff }, jobs.iter().map(Job::size).sum());
         let done = work::in_parallel(&jobs, self.memory, Job::memory, |job| {
             let done = match job {
-                Job::Full(artifact) => compress(artifact).map(|made| Done::Full(artifact.digest, made)),
+                Job::Full(artifact) => {
+                    compress(artifact, self.full_level).map(|made| Done::Full(artifact.digest, made))
+                }
                 Job::Patch(wanted) => {
                     let made = patch(&self.programs, wanted, self.tool.as_deref(), &self.coding);
                     made.map(|made| Done::Patch(wanted.pair, made))
@@ -179,10 +182,10 @@ impl Job<'_> {
     }
 }
 
-fn compress(artifact: &Artifact) -> Result<Made<Full>, DifferError> {
+fn compress(artifact: &Artifact, level: i32) -> Result<Made<Full>, DifferError> {
     let mut bytes = Vec::new();
     let size = artifact.bytes.len() as u64;
-    let compressed = full::compress(&artifact.bytes[..], size, &mut bytes, full::DEFAULT_LEVEL)?;
+    let compressed = full::compress(&artifact.bytes[..], size, &mut bytes, level)?;
     let about = Full { digest: compressed.digest, size: compressed.size, memory: compressed.memory };
     Ok(Made { about, bytes })
 }

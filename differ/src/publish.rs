@@ -11,7 +11,7 @@ use crate::{DifferError, choice, judge, probe, room, work};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::SystemTime;
-use upstep_codec::DiffOptions;
+use upstep_codec::{DiffOptions, full};
 use upstep_model::{self as model, Channel, Index, Kind, Patch, Release, Rollout, Version};
 use upstep_store::Store;
 
@@ -38,6 +38,8 @@ pub struct PublishRequest {
     pub no_probe: bool,
     /// How patches are coded.
     pub coding: DiffOptions,
+    /// How hard fulls are compressed: zstd's level, 1 to 22; the highest where it is not given.
+    pub full_level: Option<i32>,
     /// Most memory that is used at once, in bytes; half of the machine's where it is not given.
     pub memory: Option<u64>,
     /// The command `differ`, which measures in processes of its own what applying a patch takes;
@@ -104,7 +106,8 @@ pub async fn publish_as(
         }
     }
     let memory = request.memory.unwrap_or_else(work::default_memory);
-    let mut workshop = Workshop::new(memory, request.tool.clone(), request.coding.clone())?;
+    let full_level = request.full_level.unwrap_or(full::DEFAULT_LEVEL);
+    let mut workshop = Workshop::new(memory, request.tool.clone(), request.coding.clone(), full_level)?;
     let mut releases = Vec::new();
     let commit = signer
         .commit(now, async |published: &Published| {

@@ -6,6 +6,9 @@ use crate::support::script::{Installed, script};
 use crate::support::{ends_with, stdout};
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// An author whose full of 1.1.0 is some 40 kB, its host, and a program that needs the full.
 fn full() -> (Author, Host, Installed) {
     let author = Author::new("tool");
@@ -53,7 +56,10 @@ fn a_killed_process_leaves_a_part_that_the_next_one_goes_on_with() {
     let part = || installed.files().into_iter().any(|name| name.ends_with(".part"));
     let began = Instant::now();
     while !(part() && host.sent() >= 20_000) {
-        assert!(began.elapsed() < Duration::from_secs(60), "the download never began");
+        let ended = process.try_wait().expect("its state");
+        let asked = || host.take_requests();
+        assert!(ended.is_none(), "it ended instead of waiting, {ended:?}: {:?}", asked());
+        assert!(began.elapsed() < PATIENCE, "the download never began, {} bytes sent: {:?}", host.sent(), asked());
         std::thread::sleep(Duration::from_millis(10));
     }
     process.kill().expect("killed");

@@ -8,9 +8,11 @@ use crate::DifferError;
 use crate::project::Project;
 use crate::publish::{PublishRequest, publish};
 use crate::report::{Measured, PatchReport, PublishReport, ReleaseReport};
+use clap::value_parser;
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use upstep_codec::full;
 use upstep_model::{Channel, Invalid, Rollout, Version};
 
 /// Longest notes, in bytes: they travel in the index of every client.
@@ -51,6 +53,9 @@ pub struct Args {
     no_probe: bool,
     #[command(flatten)]
     coding: Coding,
+    /// How hard full downloads are compressed: zstd's level, 1 to 22
+    #[arg(long, value_name = "N", default_value_t = full::DEFAULT_LEVEL, value_parser = value_parser!(i32).range(1..=22))]
+    full_level: i32,
     /// Most memory to use at once, in MB [default: half of the machine's]
     #[arg(long, value_name = "MB", long_help = memory_help())]
     memory: Option<u64>,
@@ -89,6 +94,7 @@ pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
         backfill: args.backfill,
         no_probe: args.no_probe,
         coding: args.coding.into(),
+        full_level: Some(args.full_level),
         memory: args.memory.map(|megabytes| megabytes.saturating_mul(1 << 20)),
         tool: std::env::current_exe().ok(),
         now: None,

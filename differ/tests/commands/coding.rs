@@ -63,6 +63,23 @@ fn files_that_are_no_programs_get_the_plain_codec_whatever_is_named() {
 }
 
 #[test]
+fn fulls_are_as_small_as_zstd_makes_them_unless_a_level_is_named() {
+    let sandbox = Sandbox::new();
+    let program = |version: &str| {
+        let bytes = [OLD, NEW, &marker::bytes("hello", version, LINUX)].concat();
+        sandbox.file(&format!("hello-{version}"), &bytes)
+    };
+    let full = |args: &[&str]| sandbox.json(args)["releases"][0]["full"].as_u64().expect("bytes");
+    let smallest = full(&["publish", &program("1.0.0")]);
+    let quick = full(&["publish", &program("1.1.0"), "--full-level", "1"]);
+    assert!(smallest < quick, "{smallest} and {quick} bytes");
+    sandbox.ok(&["verify"]);
+    let output = sandbox.run(&["publish", &program("1.2.0"), "--full-level", "23"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1..=22"), "{output:?}");
+}
+
+#[test]
 fn an_unknown_codec_or_level_is_wrong_usage_and_the_known_ones_are_named() {
     let sandbox = Sandbox::new();
     for (option, known) in [("--codec", "auto, bidiff, exe"), ("--level", "fast, balanced, small")] {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use upstep_codec::{DiffOptions, Level};
 use upstep_model::{AppName, Index, Version};
 
 /// The platform of programs that do not say theirs.
@@ -76,6 +77,9 @@ impl Author {
             version: Some(Version::parse(version).expect("a version")),
             platform: Some(PLATFORM.to_owned()),
             no_probe: true,
+            // Programs that are built here are large: what is not tested here is not waited for.
+            coding: DiffOptions { level: Level::Fast, ..DiffOptions::default() },
+            full_level: Some(1),
             ..PublishRequest::default()
         };
         change(&mut request);
