@@ -1,7 +1,7 @@
 //! Makes and applies a patch of two files, and says what it took.
 //!
 //! `cargo run --release -p upstep-codec --features encode --example pair -- OLD NEW [bidiff|exe|streams] [fast|balanced|small] [PATCH]`;
-//! with `streams`: what each stream of the codec `exe` takes; PATCH: where the patch is written.
+//! with `streams`: what each stream of the codec `exe` takes, and what zstd would make of it; PATCH: where the patch is written.
 
 use std::time::{Duration, Instant};
 use upstep_codec::{ApplyLimits, DiffOptions, Level, apply, diff, read_header, streams};
@@ -16,8 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let level = Level::ALL.into_iter().find(|level| level.name() == name).ok_or("unknown level")?;
     let (old, new) = (std::fs::read(old)?, std::fs::read(new)?);
     if codec.as_deref() == Some("streams") {
-        for (name, bytes) in streams(&old, &new, level)? {
-            println!("{bytes:>9} {name}");
+        println!("{:>9} {:>9}", "bytes", "by zstd");
+        for stream in streams(&old, &new, level)? {
+            println!("{:>9} {:>9} {}", stream.bytes, stream.by_zstd, stream.name);
         }
         return Ok(());
     }

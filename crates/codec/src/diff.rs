@@ -1,6 +1,7 @@
 //! Making a patch.
 
 use crate::coding::{Body, Coding};
+use crate::exe::StreamSize;
 use crate::{CodecError, Header, Level, bidiff, exe, header};
 use upstep_model::{Codec, Digest};
 
@@ -76,9 +77,9 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
     patch
 }
 
-/// What each stream of a patch by the codec `exe` takes, in bytes; nothing where it does not apply.
+/// What each stream of a patch by the codec `exe` takes; nothing where it does not apply.
 /// For those who work on the codec.
-pub fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<(&'static str, usize)>, CodecError> {
+pub fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<StreamSize>, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
     exe::streams(old, new, level)

@@ -58,4 +58,6 @@ mod x86;
 
 pub(crate) use decode::decode;
 #[cfg(feature = "encode")]
+pub use encode::StreamSize;
+#[cfg(feature = "encode")]
 pub(crate) use encode::{encode, encode_memory, streams};

@@ -34,6 +34,8 @@ pub use apply::{ApplyLimits, Patch, apply};
 #[cfg(feature = "encode")]
 pub use diff::{DiffOptions, Diffed, MAX_SIZE, compare, diff, diff_memory, streams};
 pub use error::CodecError;
+#[cfg(feature = "encode")]
+pub use exe::StreamSize;
 pub use header::{FORMAT, Header, MAGIC, read_header};
 pub use level::Level;
 pub use old::ReadAt;

@@ -5,7 +5,7 @@ mod programs;
 
 use programs::{FORMS, Form, Offsets, chained, functions, program, universal, with_one_more};
 use proptest::prelude::*;
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, apply, compare, diff, read_header};
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Level, apply, compare, diff, read_header, streams};
 use upstep_model::{Codec, Digest};
 
 const LIMITS: ApplyLimits = ApplyLimits { memory: 64 << 20 };
@@ -50,6 +50,20 @@ fn addresses_that_move_cost_nearly_nothing() {
         assert_eq!(codec(&patch), Codec::Exe, "{form:?}");
         assert!(patch.len() * 5 < plain.len(), "{form:?}: {} of {} bytes", patch.len(), plain.len());
     }
+}
+
+#[test]
+fn what_the_streams_take_is_what_the_patch_has() {
+    let (old, new) = pair(Form::ElfX86, 5, 3000);
+    let patch = round_trip(&old, &new, &exe());
+    let streams = streams(&old, &new, Level::default()).expect("streams");
+    let sum: usize = streams.iter().map(|stream| stream.bytes).sum();
+    assert!(sum < patch.len() && sum + 200 > patch.len(), "{sum} of {} bytes", patch.len());
+    for stream in streams.iter().filter(|stream| stream.bytes > 100 && stream.name != "references in literals") {
+        assert!(stream.by_zstd > 50, "{stream:?}");
+    }
+    let (other, archive) = (b"no program".as_slice(), b"no program either".as_slice());
+    assert_eq!(upstep_codec::streams(other, archive, Level::default()).expect("none"), []);
 }
 
 #[test]

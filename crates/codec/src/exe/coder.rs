@@ -5,7 +5,7 @@
 //! disagree about what comes next.
 
 #[cfg(feature = "encode")]
-use super::encode::LaneWriter;
+use super::encode::{Decisions, LaneWriter};
 use super::lanes::{LaneReader, Lanes};
 use crate::CodecError;
 use crate::error::{carry, classify};
@@ -245,13 +245,20 @@ pub(crate) struct Encoder {
     accounts: [usize; 16],
     booked: usize,
     lanes: LaneWriter,
+    /// What it was told, for those who ask.
+    pub(crate) noted: Option<Box<Decisions>>,
 }
 
 #[cfg(feature = "encode")]
 impl Encoder {
     pub(crate) fn new() -> Self {
         let (bytes, accounts, lanes) = (Vec::new(), [0; 16], LaneWriter::default());
-        Encoder { low: 0, range: u32::MAX, held: 0, pending: 0, bytes, accounts, booked: 0, lanes }
+        Encoder { low: 0, range: u32::MAX, held: 0, pending: 0, bytes, accounts, booked: 0, lanes, noted: None }
+    }
+
+    /// One that notes what it is told.
+    pub(crate) fn noting() -> Self {
+        Encoder { noted: Some(Box::default()), ..Encoder::new() }
     }
 
     /// The lanes, as they are before zstd.
@@ -316,6 +323,9 @@ impl Coder for Encoder {
 
     #[inline(always)]
     fn bit(&mut self, bit: bool, one: u32) -> bool {
+        if let Some(noted) = &mut self.noted {
+            noted.bit(bit);
+        }
         let bound = ((u64::from(self.range) * u64::from(one)) >> 16) as u32;
         if bit {
             self.range = bound;
@@ -329,6 +339,9 @@ impl Coder for Encoder {
 
     #[inline(always)]
     fn symbol(&mut self, symbol: usize, bounds: &[u16; 16]) -> usize {
+        if let Some(noted) = &mut self.noted {
+            noted.symbol(symbol);
+        }
         let unit = self.range >> 15;
         let (low, high) = chances(bounds, symbol);
         self.low += u64::from(unit) * u64::from(low);
@@ -340,6 +353,9 @@ impl Coder for Encoder {
     fn account(&mut self, stream: Stream) {
         self.accounts[stream as usize] += self.bytes.len() - self.booked;
         self.booked = self.bytes.len();
+        if let Some(noted) = &mut self.noted {
+            noted.account(stream);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Encoding: layouts from the files' headers, matches, and the body.
 
+mod decisions;
 mod derivable;
 mod effort;
 mod fast;
@@ -27,13 +28,16 @@ use super::tier;
 use crate::coding::Body;
 use crate::old::OldFile;
 use crate::{CodecError, Level, bidiff};
+pub(crate) use decisions::Decisions;
 pub(crate) use lanes::LaneWriter;
 use slices::Piece;
 
 /// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
 /// programs whose headers say what can't be coded.
 pub(crate) fn encode(old: &[u8], new: &[u8], level: Level) -> Result<Option<Body>, CodecError> {
-    let Ok(Some(Coded { mut coder, memory, is_right, .. })) = code(old, new, level) else { return Ok(None) };
+    let Ok(Some(Coded { mut coder, memory, is_right, .. })) = code(old, new, level, Encoder::new()) else {
+        return Ok(None);
+    };
     if !is_right {
         return Ok(None);
     }
@@ -45,17 +49,31 @@ pub(crate) fn encode(old: &[u8], new: &[u8], level: Level) -> Result<Option<Body
     }
 }
 
-/// What each stream of such a body takes.
-pub(crate) fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<(&'static str, usize)>, CodecError> {
-    let accounts = code(old, new, level)?.map(|coded| coded.coder.finish().1);
-    Ok(accounts.map_or_else(Vec::new, |accounts| STREAMS.iter().copied().zip(accounts).collect()))
+/// What a stream of a patch takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamSize {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes, in bytes.
+    pub bytes: usize,
+    /// What zstd at level 22 makes of the same decisions, before the coder, in bytes. That of literals
+    /// holds the references in them, too.
+    pub by_zstd: usize,
 }
 
-fn code(old: &[u8], new: &[u8], level: Level) -> Result<Option<Coded>, CodecError> {
+/// What each stream of such a body takes.
+pub(crate) fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<StreamSize>, CodecError> {
+    let Some(mut coded) = code(old, new, level, Encoder::noting())? else { return Ok(Vec::new()) };
+    let noted = coded.coder.noted.take().unwrap_or_default();
+    let (_, accounts) = coded.coder.finish();
+    let size = |(at, (name, bytes))| Ok(StreamSize { name, bytes, by_zstd: noted.by_zstd(at)? });
+    STREAMS.into_iter().zip(accounts).enumerate().map(size).collect()
+}
+
+fn code(old: &[u8], new: &[u8], level: Level, coder: Encoder) -> Result<Option<Coded>, CodecError> {
     let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
     let mut parts = Parts::new((old.len(), new.len()));
-    let mut coded =
-        Coded { coder: Encoder::new(), memory: 0, literals: Vec::new(), misses: Vec::new(), is_right: true };
+    let mut coded = Coded { coder, memory: 0, literals: Vec::new(), misses: Vec::new(), is_right: true };
     tier::code(&mut coded.coder, level);
     for Piece { mut part, layouts } in pieces {
         let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
@@ -111,8 +129,11 @@ impl Files<'_> {
 
     /// The first time tells where the changes are, so that the second can say where none are; and what the
     /// literals are, which come before.
-    fn code_twice(&self, matches: &[Match], coder: Encoder) -> Result<Coded, CodecError> {
+    fn code_twice(&self, matches: &[Match], mut coder: Encoder) -> Result<Coded, CodecError> {
         let matches = derivable::without(matches, &self.derived);
+        if let Some(noted) = &mut coder.noted {
+            noted.note_literals(self, &matches);
+        }
         if self.level == Level::Fast {
             return self.code(&matches, coder, &[], None);
         }
