@@ -41,10 +41,10 @@ pub(crate) fn fixed(level: Level) -> u64 {
 }
 
 /// Without the models whose size is the level's.
-const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (4 << 20);
+const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (63 << 16);
 
 /// Where there are no models, with the lanes of a chunk.
-pub(crate) const FIXED_FAST: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (5 << 19);
+pub(crate) const FIXED_FAST: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (39 << 16);
 
 const IMAGES: u64 = (MANY + FEW) as u64 * PAGE_MEMORY;
 

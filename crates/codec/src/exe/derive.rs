@@ -22,10 +22,13 @@ use crate::CodecError;
 
 #[cfg(feature = "encode")]
 pub(crate) use address_list::is_derivable as is_derivable_list;
-pub(crate) use find_function::make as find_function;
+pub(crate) use find_function::Starts;
 pub(crate) use frame_index::make as frame_index;
 #[cfg(feature = "encode")]
-pub(crate) use {find_function::length as find_function_length, functions::first_unwind};
+pub(crate) use {
+    find_function::{length as find_function_length, make as find_function},
+    functions::first_unwind,
+};
 
 const LIMIT: u32 = 60;
 
@@ -57,6 +60,8 @@ impl Derived {
     fn keeps_from(&self, new: &Layout) -> usize {
         match self.region.content {
             Content::Functions12 | Content::Functions8 => usize::try_from(self.parameters[0]).unwrap_or(usize::MAX),
+            // What it is made from is read while it is written.
+            Content::FindFunction => usize::MAX,
             _ => self.source(new).map_or(usize::MAX, |source| source.offset),
         }
     }
@@ -67,11 +72,10 @@ impl Derived {
         let length = self.region.length.max(before) as u64;
         match self.region.content {
             Content::FrameIndex => 2 * length,
-            Content::FindFunction => 5 * length,
             // The old rows, of 32 bytes; where they are not sorted, 24 bytes more for each.
             Content::Functions12 => length * (32 + 24) / 12 + length,
             Content::Functions8 => length * (32 + 24) / 8 + length,
-            Content::PageDigests => length,
+            Content::PageDigests | Content::FindFunction => length,
             // The functions of what it is made from, of 20 bytes, for 24 or more there.
             Content::Unwind => 16 * length + self.source(new).map_or(0, |source| source.length as u64),
             // Old and new entries of 8 bytes, for at least one byte each.
@@ -80,10 +84,10 @@ impl Derived {
     }
 
     /// For those that nothing is coded for.
-    fn made(&self, out: &Written, new: &Layout) -> Option<Vec<u8>> {
+    fn made(&self, out: &mut Written, new: &Layout) -> Option<Vec<u8>> {
         match self.region.content {
             Content::FrameIndex => frame_index(out, new, &self.region),
-            _ => find_function(out, new, &self.region),
+            _ => out.find_function(self.source(new)?.end(), self.region.length),
         }
     }
 }
@@ -154,6 +158,11 @@ impl Derivations {
             budget.take(pages.memory())?;
             out.digest(pages);
         }
+        for derived in items.iter().filter(|derived| derived.region.content == Content::FindFunction) {
+            budget.take(Starts::memory(derived.region.length))?;
+            let starts = Starts::new(new, &derived.region);
+            out.read_starts(starts.ok_or_else(|| damaged("its functions are no table"))?);
+        }
         let derivations = Derivations { items, next: 0, blank: Vec::new() };
         derivations.keep(new, out);
         Ok(derivations)
@@ -195,7 +204,7 @@ impl Derivations {
             Content::PageDigests => shared.out.digests(derived.parameters[0] as usize),
             Content::Functions12 | Content::Functions8 => Some(functions::code(shared, image, &region)?),
             Content::Unwind => Some(unwind::code(shared, image, &region)?),
-            Content::FrameIndex | Content::FindFunction => derived.made(&shared.out, &shared.new),
+            Content::FrameIndex | Content::FindFunction => derived.made(&mut shared.out, &shared.new),
             _ => address_list::code(shared, image, &region)?,
         };
         match bytes.filter(|bytes| bytes.len() == region.length) {
@@ -219,7 +228,7 @@ impl Derivations {
             let region = derived.region;
             let made = match region.content {
                 Content::Unwind => Some(unwind::code(shared, image, &region)?),
-                _ => derived.made(&shared.out, &shared.new),
+                _ => derived.made(&mut shared.out, &shared.new),
             };
             let bytes = made.filter(|bytes| bytes.len() == region.length);
             let bytes = bytes.ok_or_else(|| damaged("a region can't be derived"))?;

@@ -237,7 +237,7 @@ pub(crate) fn guess<C>(
     }
     let mut value = target.value;
     if kind.is_line() && !target.is_known {
-        value = value.wrapping_add(shared.targets.line_shift(found.target) as u64);
+        value = value.wrapping_add(shared.targets.line_shift(number, found.target) as u64);
     }
     let mut source = Source::Map;
     if (found.usage == Use::Jump || kind == Kind::Branch19)
@@ -277,8 +277,7 @@ pub(crate) fn learn<C>(
         shared.targets.learn(number, found.target, page.wrapping_add(value & 0xfff));
     }
     if kind.is_line() && (is_wrong || !target.is_known) {
-        shared.targets.learn(number, found.target, actual);
-        shared.targets.learn_line(found.target, actual);
+        shared.targets.learn_line(number, found.target, actual);
     }
 }
 
@@ -287,9 +286,10 @@ fn base<C>(shared: &Shared<'_, C>, found: &Reference) -> u64 {
     match found.kind {
         Kind::Image32 => shared.new.image_base,
         kind if kind.has_moving_base() => {
-            let base = shared.targets.target(shared.targets.number(found.base), found.base);
+            let number = shared.targets.number(found.base);
+            let base = shared.targets.target(number, found.base);
             if kind.is_line() && !base.is_known && found.base != BEFORE_LINES {
-                found.base.wrapping_add(shared.targets.line_shift(found.base) as u64) & NO_LINE
+                found.base.wrapping_add(shared.targets.line_shift(number, found.base) as u64) & NO_LINE
             } else {
                 base.value
             }

@@ -113,6 +113,11 @@ impl Keys {
         }
     }
 
+    /// The address of this number, if it is far from the others.
+    pub(crate) fn far(&self, number: usize) -> Option<u64> {
+        self.far.get(number.checked_sub(self.near)?).copied()
+    }
+
     /// All of them, in the order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
         let chunks = self.chunks.iter().enumerate().filter(|(_, end)| **end > 0);

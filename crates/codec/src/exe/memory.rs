@@ -35,6 +35,12 @@ impl Budget {
         self.taken = self.taken.saturating_sub(bytes);
     }
 
+    /// What is taken now.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// The most that was taken at a time.
     #[cfg(feature = "encode")]
     pub(crate) fn most(&self) -> u64 {

@@ -15,8 +15,9 @@ use super::field::Kind;
 use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Content, Layout, Region};
-use super::memory::{Budget, push};
+use super::memory::Budget;
 use super::reference::{Packed, Reference};
+use super::runs::{Merge, Runs};
 use super::tables::Tables;
 use crate::CodecError;
 
@@ -51,22 +52,28 @@ pub(crate) fn scan(
     scanner.unwind_data();
     scanner.go_types();
     scanner.exceptions();
-    scanner.sort();
     scanner.jump_tables(&code.taken);
-    let found = scanner.finish()?;
+    let mut all = scanner.finish()?;
     budget.release(code.taken);
-    let low = layout.range().0;
-    for found in found.iter().map(|found| found.unpack(low)) {
+    let (low, mut end) = (layout.range().0, 0);
+    let mut tables = Tables::new(low);
+    while let Some(packed) = all.next(budget) {
+        let found = packed.unpack(low);
+        // Of those that overlap the first one counts.
+        if found.start() < end {
+            continue;
+        }
+        end = found.end();
+        tables.push(packed.parts(), budget)?;
         keys.add(found.target, budget)?;
         if found.kind.has_moving_base() {
             keys.add(found.base, budget)?;
         }
     }
+    drop(all);
     for base in &layout.bases {
         keys.add(*base, budget)?;
     }
-    let tables = Tables::new(&found, low, budget)?;
-    budget.release(found);
     keys.seal(budget);
     budget.take(keys.len() as u64 * size_of::<[u16; 2]>() as u64)?;
     let mut uses = vec![[0u16; 2]; keys.len()];
@@ -84,7 +91,7 @@ struct Scanner<'a, 'f> {
     image: &'a mut Image<'f>,
     layout: &'a Layout,
     budget: &'a mut Budget,
-    found: Vec<Packed>,
+    found: Runs,
     /// Addresses of the image.
     low: u64,
     high: u64,
@@ -112,32 +119,18 @@ impl<'a, 'f> Scanner<'a, 'f> {
             .map(|(address, length)| (address, address.saturating_add(length)))
             .collect();
         let steps = 16 * image.size() as u64 + 4096;
-        let (found, exceptions, unwind) = (Vec::new(), Vec::new(), Vec::new());
+        let (found, exceptions, unwind) = (Runs::default(), Vec::new(), Vec::new());
         Scanner { image, layout, budget, found, low, high, code, exceptions, unwind, beside: 0, steps, failed: None }
     }
 
-    /// Sorts what was found; the order of what begins at the same place is part of the format.
-    fn sort(&mut self) {
-        self.found.sort_unstable();
-    }
-
-    /// What was found, ascending, without those that overlap one before.
-    fn finish(mut self) -> Result<Vec<Packed>, CodecError> {
+    /// What was found, ascending.
+    fn finish(self) -> Result<Merge, CodecError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         self.image.check()?;
         self.budget.give_back(self.beside);
-        let (mut end, low) = (0, self.low);
-        self.found.retain(|found| {
-            let found = found.unpack(low);
-            let is_free = found.start() >= end;
-            if is_free {
-                end = found.end();
-            }
-            is_free
-        });
-        Ok(self.found)
+        self.found.merge(self.budget)
     }
 
     fn region(&mut self, region: &Region) {
@@ -181,15 +174,17 @@ impl<'a, 'f> Scanner<'a, 'f> {
     }
 
     fn put(&mut self, at: usize, kind: Kind, shift: i8, target: u64, base: u64) -> Option<()> {
-        let usage = super::field::Use::Other;
-        let found = Reference { target, base, at: at as u32, kind, shift, usage, words: 0 };
         // What does not fit is left alone.
-        let Some(found) = Packed::new(&found, self.low) else { return Some(()) };
-        if let Err(error) = push(&mut self.found, found, self.budget) {
-            self.failed = Some(error);
-            return None;
-        }
-        Some(())
+        self.pack(at, kind, shift, target, base).map_or(Some(()), |found| self.add(found))
+    }
+
+    fn pack(&self, at: usize, kind: Kind, shift: i8, target: u64, base: u64) -> Option<Packed> {
+        let usage = super::field::Use::Other;
+        Packed::new(&Reference { target, base, at: at as u32, kind, shift, usage, words: 0 }, self.low)
+    }
+
+    fn add(&mut self, found: Packed) -> Option<()> {
+        self.found.push(found, self.budget).map_err(|error| self.failed = Some(error)).ok()
     }
 
     /// The address in a field.

@@ -2,11 +2,11 @@
 
 use super::keys::Keys;
 use super::layout::Layout;
+use super::lines::Lines;
 use super::map::Map;
 use super::memory::Budget;
 use super::rank::Ranks;
 use crate::CodecError;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Targets that are lines of source files have this bit, the file from bit 24 on, and the line
@@ -45,8 +45,7 @@ pub(crate) struct Targets {
     moved: Vec<Moved>,
     /// How far the lowest address moved.
     base: u64,
-    /// How far the lines of source files moved, as far as it is known.
-    lines: BTreeMap<u64, i64>,
+    lines: Lines,
 }
 
 /// How likely targets are in code that is new.
@@ -68,14 +67,12 @@ impl Targets {
         let (mut calls, mut data) = (Vec::with_capacity(used(0)), Vec::with_capacity(used(1)));
         let (kept, dropped) = Ranks::memory(used(0) as u64 + used(1) as u64);
         budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + kept + dropped)?;
-        // A place among the lines that are known.
-        let lines = keys.iter().filter(|key| (LINES..BEFORE_LINES).contains(key)).count() as u64;
-        budget.take(lines * 32)?;
+        budget.take(Lines::memory(&keys))?;
         let low = new.range().0;
         let mut targets = Targets {
             moved: Vec::with_capacity(keys.len()),
             base: low.wrapping_sub(old.range().0),
-            lines: BTreeMap::new(),
+            lines: Lines::new(&keys),
             keys,
         };
         let mut cursor = 0;
@@ -139,20 +136,15 @@ impl Targets {
         }
     }
 
-    /// How far a line of this key moved: as the nearest line of its file that is known.
-    pub(crate) fn line_shift(&self, key: u64) -> i64 {
-        let same_file = |other: &u64| other >> 24 == key >> 24;
-        let below = self.lines.range(..=key).next_back().filter(|(other, _)| same_file(other));
-        let above = || self.lines.range(key..).next().filter(|(other, _)| same_file(other));
-        below.or_else(above).map_or(0, |(_, shift)| *shift)
+    /// How far a line moved, as far as it is known.
+    pub(crate) fn line_shift(&self, number: usize, key: u64) -> i64 {
+        self.lines.shift(&self.keys, number, key)
     }
 
     /// Notes where a line went.
-    pub(crate) fn learn_line(&mut self, key: u64, line: u64) {
-        let shift = line.wrapping_sub(key & NO_LINE) as i64;
-        if shift.unsigned_abs() < 1 << 20 && key & NO_LINE != NO_LINE {
-            self.lines.insert(key, shift);
-        }
+    pub(crate) fn learn_line(&mut self, number: usize, key: u64, line: u64) {
+        self.learn(number, key, line);
+        self.lines.learn(number, key, line);
     }
 }
 

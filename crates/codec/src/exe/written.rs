@@ -1,6 +1,7 @@
 //! The end of the new file, as far as it is made: what models look back at, what the reader
 //! has not taken yet, and what is held back until a region before it can be filled.
 
+use super::derive::Starts;
 use super::memory::Budget;
 use crate::CodecError;
 use upstep_model::Digester;
@@ -16,6 +17,7 @@ pub(crate) struct Written {
     /// Nothing is dropped from here on.
     kept: usize,
     pages: Option<Pages>,
+    starts: Option<Starts>,
 }
 
 /// Models look back no farther.
@@ -38,6 +40,7 @@ impl Written {
             held: usize::MAX,
             kept: usize::MAX,
             pages: None,
+            starts: None,
         }
     }
 
@@ -105,6 +108,18 @@ impl Written {
         pages.finish(end)
     }
 
+    /// Reads where functions start from now on.
+    pub(crate) fn read_starts(&mut self, starts: Starts) {
+        self.starts = Some(starts);
+    }
+
+    /// The table of `length` bytes that is made from what was written up to `end`.
+    pub(crate) fn find_function(&mut self, end: usize, length: usize) -> Option<Vec<u8>> {
+        let mut starts = self.starts.take()?;
+        starts.add(self.from(starts.position()), end);
+        starts.finish(length)
+    }
+
     /// Hands out bytes that were not taken before.
     pub(crate) fn take(&mut self, buffer: &mut [u8]) -> usize {
         let end = self.held.saturating_sub(self.start).min(self.bytes.len());
@@ -117,6 +132,10 @@ impl Written {
             if let Some(pages) = &mut self.pages {
                 let from = pages.position.saturating_sub(self.start);
                 pages.add(self.bytes.get(from..).unwrap_or_default(), self.start + needed);
+            }
+            if let Some(starts) = &mut self.starts {
+                let from = starts.position().saturating_sub(self.start);
+                starts.add(self.bytes.get(from..).unwrap_or_default(), self.start + needed);
             }
             self.bytes.drain(..needed);
             self.start += needed;

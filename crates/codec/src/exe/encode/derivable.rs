@@ -20,7 +20,7 @@ fn derived(bytes: &[u8], new: &Layout, whole: &Written, region: &Region) -> Opti
     let mut parameters = [0; 2];
     let is_right = match region.content {
         Content::FrameIndex => is(derive::frame_index(whole, new, region)),
-        Content::FindFunction => is(derive::find_function(whole, new, region)),
+        Content::FindFunction => is(derive::find_function(bytes, new, region)),
         Content::Functions12 | Content::Functions8 => {
             let first = derive::first_unwind(bytes, new, region);
             parameters[0] = first.unwrap_or(region.offset) as u64;

@@ -8,7 +8,6 @@ const LONGEST: usize = 4096;
 
 impl Scanner<'_, '_> {
     pub(super) fn jump_tables(&mut self, taken: &[u64]) {
-        let tables = self.found.len();
         for (number, table) in taken.iter().enumerate() {
             if table & 3 != 0 || self.is_code(*table) {
                 continue;
@@ -16,22 +15,30 @@ impl Scanner<'_, '_> {
             let Some(start) = self.layout.offset(*table) else { continue };
             let next = taken.get(number + 1).and_then(|next| self.layout.offset(*next));
             let end = next.filter(|next| *next > start).unwrap_or(start + LONGEST).min(self.image.size());
-            let before = self.found.len();
-            let mut at = start;
-            while at + 4 <= end {
-                let Some(target) = self.read(at, Kind::Based32, 0, *table) else { break };
-                if !self.is_code(target) || self.put(at, Kind::Based32, 0, target, *table).is_none() {
-                    break;
-                }
-                at += 4;
-            }
-            // One distance alone is most likely something else.
-            if self.found.len() - before < 2 {
-                self.found.truncate(before);
-            }
+            let _ = self.jump_table(*table, start, end);
         }
-        if self.found.len() > tables {
-            self.sort();
+    }
+
+    fn jump_table(&mut self, table: u64, start: usize, end: usize) -> Option<()> {
+        // One distance alone is most likely something else.
+        let mut alone = None;
+        let mut count = 0;
+        for at in (start..end.saturating_sub(3)).step_by(4) {
+            let target = self.read(at, Kind::Based32, 0, table)?;
+            if !self.is_code(target) {
+                break;
+            }
+            let Some(found) = self.pack(at, Kind::Based32, 0, target, table) else { continue };
+            count += 1;
+            if count == 1 {
+                alone = Some(found);
+                continue;
+            }
+            if let Some(first) = alone.take() {
+                self.add(first)?;
+            }
+            self.add(found)?;
         }
+        Some(())
     }
 }
