@@ -1,24 +1,23 @@
 //! Builds with cargo, in the workspace's own target folder.
 
 use crate::Outcome;
+use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How to build: where, and for which platform.
+/// Where to build.
 pub struct Cargo {
     workspace: PathBuf,
     target_dir: PathBuf,
-    /// The triple of a foreign platform.
-    target: Option<String>,
 }
 
 impl Cargo {
     /// Builds of the workspace that this program comes from.
-    pub fn new(target: Option<String>) -> Self {
+    pub fn new() -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("demo/ is in the workspace").to_owned();
         let target_dir =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |dir| workspace.join(dir));
-        Cargo { workspace, target_dir, target }
+        Cargo { workspace, target_dir }
     }
 
     /// The folder of the workspace.
@@ -28,19 +27,10 @@ impl Cargo {
 
     /// Where the sample's sources and programs go.
     pub fn output(&self) -> PathBuf {
-        self.target_dir.join("demo").join(self.target.as_deref().unwrap_or_default())
+        self.target_dir.join("demo")
     }
 
-    /// `.exe` or nothing, on the platform that is built for.
-    pub fn exe_suffix(&self) -> &'static str {
-        match &self.target {
-            Some(target) if target.contains("windows") => ".exe",
-            Some(_) => "",
-            None => std::env::consts::EXE_SUFFIX,
-        }
-    }
-
-    /// Builds packages of the workspace for this machine, as its tests do; the folder of the programs.
+    /// Builds packages of the workspace as its tests do; the folder of the programs.
     pub fn build_tools(&self, packages: &[&str]) -> Outcome<PathBuf> {
         let mut command = self.command();
         command.current_dir(&self.workspace).args(["--locked", "--bins"]);
@@ -55,13 +45,8 @@ impl Cargo {
     pub fn build(&self, folder: &Path, name: &str) -> Outcome<PathBuf> {
         let mut command = self.command();
         command.current_dir(folder).arg("--release");
-        let mut built = self.target_dir.clone();
-        if let Some(target) = &self.target {
-            command.args(["--target", target]);
-            built.push(target);
-        }
         run(&mut command)?;
-        Ok(built.join("release").join(format!("{name}{}", self.exe_suffix())))
+        Ok(self.target_dir.join("release").join(format!("{name}{EXE_SUFFIX}")))
     }
 
     fn command(&self) -> Command {

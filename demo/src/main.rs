@@ -35,18 +35,6 @@ struct Args {
     /// Leave store and install in place, and print the commands to go on by hand.
     #[arg(long)]
     keep: bool,
-    /// Build the sample for this target triple; the other programs stay this machine's.
-    #[arg(long, requires = "runner")]
-    target: Option<String>,
-    /// Start the sample with this command, as `wine64`.
-    #[arg(long, requires = "target")]
-    runner: Option<PathBuf>,
-    /// Take differ, patch-server and upstep from this folder instead of building them.
-    #[arg(long)]
-    tools: Option<PathBuf>,
-    /// Only the update through the chain, without the release that does not work.
-    #[arg(long)]
-    short: bool,
     /// Only build the sample's good versions, into target/demo: `cargo bench` measures them.
     #[arg(long)]
     build: bool,
@@ -54,20 +42,15 @@ struct Args {
 
 fn main() -> Outcome<()> {
     let args = Args::parse();
-    let cargo = Cargo::new(args.target.clone());
+    let cargo = Cargo::new();
     if args.build {
         let root = cargo.workspace().join("client/upstep.root.json");
         return Sample::good().iter().try_for_each(|sample| sample.build(&cargo, &root).map(drop));
     }
     let folder = tempfile::Builder::new().prefix("upstep-demo-").tempdir()?;
 
-    let tools = match args.tools {
-        Some(tools) => tools,
-        None => {
-            println!("1. Building differ, patch-server and upstep (a few minutes the first time)");
-            cargo.build_tools(&["differ", "patch-server", "upstep"])?
-        }
-    };
+    println!("1. Building differ, patch-server and upstep (a few minutes the first time)");
+    let tools = cargo.build_tools(&["differ", "patch-server", "upstep"])?;
 
     println!("2. Making keys, and building the sample program in four versions");
     let mut publisher = Publisher::init(&tools, folder.path())?;
@@ -91,29 +74,27 @@ fn main() -> Outcome<()> {
     println!("4. The server answers at {}", server.url());
 
     println!("5. Installing 1.0.0 and running it");
-    let mut installed = Installed::new(folder.path(), &programs[0], server.url(), args.runner.clone())?;
+    let mut installed = Installed::new(folder.path(), &programs[0], server.url())?;
     let mut rows = vec![update(&mut installed, &server, &publisher, ["1.0.0", "1.3.0"])?];
 
-    if !args.short {
-        println!("6. Publishing 1.4.0, which crashes right after its first library call");
-        server.wait_for_commit(publisher.publish(&Sample::broken().build(&cargo, &root)?)?)?;
-        let sent = server.blob_bytes();
-        let run = installed.run()?;
-        run.expect_failure()?;
-        let mut row = Row::new("1.3.0", "1.4.0", server.blob_bytes() - sent, publisher.full_size("1.4.0")?);
-        row.outcome = "rolled back";
-        rows.push(row);
-        println!("   ... and once more: 1.3.0 is back by itself, and leaves 1.4.0 alone");
-        let sent = server.blob_bytes();
-        let run = installed.run()?;
-        run.expect_success("1.3.0")?;
-        if server.blob_bytes() != sent {
-            return Err("1.4.0 was downloaded again although it is quarantined".into());
-        }
-        println!("7. Publishing 1.4.1, which works");
-        server.wait_for_commit(publisher.publish(&Sample::mended().build(&cargo, &root)?)?)?;
-        rows.push(update(&mut installed, &server, &publisher, ["1.3.0", "1.4.1"])?);
+    println!("6. Publishing 1.4.0, which crashes right after its first library call");
+    server.wait_for_commit(publisher.publish(&Sample::broken().build(&cargo, &root)?)?)?;
+    let sent = server.blob_bytes();
+    let run = installed.run()?;
+    run.expect_failure()?;
+    let mut row = Row::new("1.3.0", "1.4.0", server.blob_bytes() - sent, publisher.full_size("1.4.0")?);
+    row.outcome = "rolled back";
+    rows.push(row);
+    println!("   ... and once more: 1.3.0 is back by itself, and leaves 1.4.0 alone");
+    let sent = server.blob_bytes();
+    let run = installed.run()?;
+    run.expect_success("1.3.0")?;
+    if server.blob_bytes() != sent {
+        return Err("1.4.0 was downloaded again although it is quarantined".into());
     }
+    println!("7. Publishing 1.4.1, which works");
+    server.wait_for_commit(publisher.publish(&Sample::mended().build(&cargo, &root)?)?)?;
+    rows.push(update(&mut installed, &server, &publisher, ["1.3.0", "1.4.1"])?);
 
     table::print(&rows);
     if args.keep {

@@ -1,6 +1,7 @@
 //! The user's side: the installed program, run as a user runs it.
 
 use crate::Outcome;
+use std::env::consts::EXE_SUFFIX;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,7 +12,6 @@ use std::time::{Duration, Instant};
 pub struct Installed {
     program: PathBuf,
     url: String,
-    runner: Option<PathBuf>,
 }
 
 /// What a run of it printed, and when.
@@ -22,15 +22,11 @@ pub struct Run {
 
 impl Installed {
     /// Installs a program in a folder of its own.
-    pub fn new(folder: &Path, program: &Path, url: &str, runner: Option<PathBuf>) -> Outcome<Self> {
-        let suffix = program
-            .extension()
-            .map(|extension| format!(".{}", extension.to_string_lossy()))
-            .filter(|suffix| suffix == ".exe");
-        let installed = folder.join("install").join(format!("hello{}", suffix.unwrap_or_default()));
+    pub fn new(folder: &Path, program: &Path, url: &str) -> Outcome<Self> {
+        let installed = folder.join("install").join(format!("hello{EXE_SUFFIX}"));
         std::fs::create_dir_all(folder.join("install"))?;
         std::fs::copy(program, &installed)?;
-        Ok(Installed { program: installed, url: url.to_owned(), runner })
+        Ok(Installed { program: installed, url: url.to_owned() })
     }
 
     /// Where it is.
@@ -41,15 +37,7 @@ impl Installed {
     /// Runs it to its end and shows what it prints.
     pub fn run(&mut self) -> Outcome<Run> {
         println!("   $ hello");
-        let mut command = match &self.runner {
-            None => Command::new(&self.program),
-            Some(runner) => {
-                let mut command = Command::new(runner);
-                command.arg(&self.program);
-                command
-            }
-        };
-        let mut child = command
+        let mut child = Command::new(&self.program)
             .env("HELLO_URL", &self.url)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 
 use crate::Outcome;
 use crate::cargo::Cargo;
+use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ impl Sample {
         let hello = fs::read_to_string(cargo.workspace().join("client/examples/hello.rs"))?;
         fs::write(package.join("src/main.rs"), self.main(&hello)?)?;
         let built = cargo.build(&package, "hello")?;
-        let program = cargo.output().join(format!("hello-{}{}", self.version, cargo.exe_suffix()));
+        let program = cargo.output().join(format!("hello-{}{}", self.version, EXE_SUFFIX));
         fs::copy(&built, &program)?;
         Ok(program)
     }
