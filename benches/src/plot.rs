@@ -133,7 +133,7 @@ fn apply(report: &Report) -> Result<String, BenchError> {
         let title = "Patch, in parts of the full download (xz -9e), against the time to apply it (xz -d = 1); lower left is better";
         area.draw(&Text::new(title, (8, 8), label(14))).map_err(said)?;
         legend(area, &tools(report), 32)?;
-        let area = area.margin(48, 0, 0, 16);
+        let area = area.margin(48, 0, 10, 16);
         let mut chart = ChartBuilder::on(&area)
             .x_label_area_size(36)
             .y_label_area_size(64)
@@ -156,7 +156,7 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
     svg((WIDTH, 420), |area| {
         let title = "Processor time of diff and apply against the length of the new file; the grey line grows linearly";
         area.draw(&Text::new(title, (8, 8), label(14))).map_err(said)?;
-        let area = area.margin(32, 0, 0, 16);
+        let area = area.margin(32, 0, 10, 16);
         let mut chart = ChartBuilder::on(&area)
             .x_label_area_size(36)
             .y_label_area_size(64)
@@ -169,7 +169,8 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
             chart.draw_series(LineSeries::new(linear, INK.mix(0.5))).map_err(said)?;
             chart.draw_series(LineSeries::new(seconds(at), colour.stroke_width(2)).point_size(4)).map_err(said)?;
             if let Some(last) = seconds(at).next_back() {
-                let text = Text::new(name, last, (FONT, 14).into_font().color(&colour));
+                let text = Text::new(name, (8, -6), (FONT, 14).into_font().color(&colour));
+                let text = EmptyElement::at(last) + text;
                 chart.draw_series(std::iter::once(text)).map_err(said)?;
             }
         }
@@ -189,10 +190,16 @@ where
         .axis_desc_style(label(13))
         .bold_line_style(INK.mix(0.25))
         .light_line_style(INK.mix(0.08))
-        .x_label_formatter(&|value| format!("{value}"))
-        .y_label_formatter(&|value| format!("{value}"))
+        .x_label_formatter(&|value| tick(*value))
+        .y_label_formatter(&|value| tick(*value))
         .draw()
         .map_err(said)
+}
+
+/// What stands at a line of a logarithmic axis: at 1, 2 and 5 there is room for it.
+fn tick(value: f64) -> String {
+    let digit = (value / 10f64.powf(value.log10().floor())).round();
+    if [1.0, 2.0, 5.0].contains(&digit) { format!("{}", (value * 1e6).round() / 1e6) } else { String::new() }
 }
 
 /// A range around the values, for a logarithmic axis.
@@ -228,6 +235,12 @@ mod tests {
         }
         assert!(!text.contains("xdelta3"), "it is missing");
         assert!(!text.contains("white") && !text.contains("#FFFFFF"), "no ground of its own");
+    }
+
+    #[test]
+    fn ticks_are_short_and_have_room() {
+        let ticks = [0.0001, 0.2, 0.30000000000000004, 0.5, 0.7000000000000001, 1.0, 2.0, 30.0, 500.0].map(tick);
+        assert_eq!(ticks, ["0.0001", "0.2", "", "0.5", "", "1", "2", "", "500"]);
     }
 
     #[test]
