@@ -155,3 +155,87 @@ pub(crate) fn length(table: &[u8]) -> Option<usize> {
     let end = word(table.get(row..row.checked_add(4)?)?) as usize;
     (end <= MOST).then_some(4 * end.div_ceil(BUCKET) + end.div_ceil(PART))
 }
+
+#[cfg(all(test, feature = "encode"))]
+mod tests {
+    use super::*;
+
+    /// A line table with functions of these lengths, and where it lies: behind some code, and before its table.
+    fn program(lengths: &[u32], gap: usize) -> (Vec<u8>, Layout, Region) {
+        let mut starts = vec![0];
+        lengths.iter().for_each(|length| starts.push(starts[starts.len() - 1] + length));
+        let mut lines = vec![0x55; 8];
+        for number in 0..8u64 {
+            let field = [(0, lengths.len() as u64), (7, (HEAD + gap) as u64)];
+            let value = field.iter().find(|(at, _)| *at == number).map_or(7, |(_, value)| *value);
+            lines.extend(value.to_le_bytes());
+        }
+        lines.extend(vec![0x66; gap]);
+        for start in &starts {
+            lines.extend(start.to_le_bytes());
+            lines.extend(0x7777_7777u32.to_le_bytes());
+        }
+        let lines_at = 1000;
+        let mut layout = Layout::default();
+        layout.regions.push(Region { content: Content::GoLines, offset: lines_at, length: lines.len() });
+        let bytes = [vec![0x90; lines_at], lines].concat();
+        let parts = (starts[starts.len() - 1] as usize).div_ceil(PART);
+        let length = 4 * parts.div_ceil(PARTS) + parts;
+        let region = Region { content: Content::FindFunction, offset: bytes.len(), length };
+        (bytes, layout, region)
+    }
+
+    /// By its definition: the first function of each part that is not before it.
+    fn naive(lengths: &[u32]) -> Vec<u8> {
+        let end = lengths.iter().sum::<u32>() as usize;
+        let first = |part: usize| {
+            let mut at = 0;
+            for (number, length) in lengths.iter().enumerate() {
+                at += *length as usize;
+                if at > part * PART {
+                    return number as u32;
+                }
+            }
+            u32::MAX
+        };
+        let parts: Vec<u32> = (0..end.div_ceil(PART)).map(first).collect();
+        let bucket = |parts: &[u32]| {
+            let counts = parts.iter().map(|part| (part - parts[0]) as u8);
+            parts[0].to_le_bytes().into_iter().chain(counts).collect::<Vec<u8>>()
+        };
+        parts.chunks(PARTS).flat_map(bucket).collect()
+    }
+
+    #[test]
+    fn the_table_is_the_same_however_the_file_comes() {
+        for count in [1, 2, 40, 700, 3000] {
+            let lengths: Vec<u32> =
+                (0..count).map(|number: u32| (number + 1).wrapping_mul(2_654_435_761) >> 22).collect();
+            let (bytes, layout, region) = program(&lengths, 33);
+            let wanted = naive(&lengths);
+            assert_eq!(make(&bytes, &layout, &region), Some(wanted.clone()), "{count} functions");
+            for size in [1, 7, 71, 1000, 5000] {
+                let mut starts = Starts::new(&layout, &region).expect("a table");
+                while starts.position() < bytes.len() {
+                    let at = starts.position();
+                    starts.add(&bytes[at..bytes.len().min(at + size)], bytes.len());
+                }
+                assert_eq!(starts.finish(region.length), Some(wanted.clone()), "{count} functions, {size} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_table_is_told() {
+        let (bytes, layout, region) = program(&[300, 20, 5000], 0);
+        for (at, value) in [(1008, u64::MAX), (1008, 2), (1064, 0), (1064, u64::MAX), (1000 + 72 + 8, 1 << 31)] {
+            let mut bad = bytes.clone();
+            bad[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            assert_eq!(make(&bad, &layout, &region), None, "{value:x} at {at}");
+        }
+        for length in [0, region.length - 1, region.length + 1] {
+            assert_eq!(make(&bytes, &layout, &Region { length, ..region }), None, "{length} bytes");
+        }
+        assert_eq!(make(&bytes[..1090], &layout, &region), None);
+    }
+}
