@@ -2,6 +2,7 @@
 //! file, each with all that can be told of it without them.
 
 use super::hole::Hole;
+use super::memory::WORD;
 use super::reference::Reference;
 use super::window::WINDOW;
 
@@ -18,7 +19,10 @@ const MOST_REFERENCES: usize = REFERENCES + WINDOW;
 pub(crate) const BATCH_MEMORY: u64 = (MOST * 2
     + MOST_REFERENCES * (size_of::<Reference>() + size_of::<u32>())
     + MOST / 4 * size_of::<Hole>()
-    + ITEMS * size_of::<Item>()) as u64;
+    + ITEMS * ITEM) as u64;
+
+const ITEM: usize = 4 * WORD;
+const _: () = assert!(size_of::<Item>() <= ITEM);
 
 /// What is next.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! A part of the old file as scanners and matches read it: anywhere, a few bytes at a time, through a cache
 //! of pages.
 
+use super::memory::WORD;
 use crate::CodecError;
 use crate::error::classify;
 use crate::old::OldFile;
@@ -12,7 +13,7 @@ pub(crate) const MANY: usize = 512;
 pub(crate) const FEW: usize = 64;
 
 /// Memory of a page in an [`Image`].
-pub(crate) const PAGE_MEMORY: u64 = (PAGE + size_of::<usize>()) as u64;
+pub(crate) const PAGE_MEMORY: u64 = (PAGE + WORD) as u64;
 
 pub(crate) struct Image<'a> {
     file: OldFile<'a>,

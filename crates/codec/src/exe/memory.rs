@@ -2,6 +2,9 @@
 
 use crate::CodecError;
 
+/// What a machine word takes: as on 64 bits everywhere, for a patch declares the same wherever it is made.
+pub(crate) const WORD: usize = 8;
+
 /// Memory that may still be taken.
 #[derive(Debug)]
 pub(crate) struct Budget {

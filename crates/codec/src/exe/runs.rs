@@ -2,7 +2,7 @@
 //! bytes for each reference, in pieces that are given back as soon as they are read.
 
 use super::delta::{LONGEST, State, put, take};
-use super::memory::{Budget, push};
+use super::memory::{Budget, WORD, push};
 use super::reference::Packed;
 use crate::CodecError;
 use std::cmp::Reverse;
@@ -17,7 +17,7 @@ const PIECE: usize = 4 << 10;
 
 /// What a piece of so many bytes takes: with its place in a list that doubles as it grows.
 fn piece_memory(bytes: usize) -> u64 {
-    (bytes + 3 * size_of::<Vec<u8>>()) as u64
+    (bytes + 9 * WORD) as u64
 }
 
 /// What a run takes beside its pieces: the same in a list of runs, and what is next in it while they are merged.

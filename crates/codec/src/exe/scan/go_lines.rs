@@ -31,8 +31,8 @@ struct Head {
 
 /// A row of a table: a value from a distance to the function's beginning on.
 struct Row {
-    at: usize,
-    size: usize,
+    at: u32,
+    size: u32,
     value: i64,
     from: u64,
 }
@@ -170,9 +170,9 @@ impl Scanner<'_, '_> {
                 let file = file_at(row.from);
                 let line = key(file, row.value);
                 if (file != last_file || row.value.abs_diff(last_line) > NEAR)
-                    && let Some(kind) = Kind::line_leb(row.size)
+                    && let Some(kind) = Kind::line_leb(row.size as usize)
                 {
-                    self.put(row.at, kind, 0, line, last)?;
+                    self.put(row.at as usize, kind, 0, line, last)?;
                 }
                 (last, last_file, last_line) = (line, file, row.value);
             }
@@ -239,7 +239,7 @@ impl Scanner<'_, '_> {
                 break;
             }
             value = value.wrapping_add(unzigzag(change));
-            self.keep(rows, Row { at: start, size: at - start, value, from })?;
+            self.keep(rows, Row { at: start as u32, size: (at - start) as u32, value, from })?;
             let distance = self.image.leb(&mut at, end)?;
             if distance == 0 {
                 break;
