@@ -3,11 +3,8 @@
 use crate::support::author::{Author, Server};
 use crate::support::host::{Action, Host};
 use crate::support::script::{Installed, script};
-use crate::support::{ends_with, stdout};
+use crate::support::{PATIENCE, ends_with, stdout};
 use std::time::{Duration, Instant};
-
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An author whose full of 1.1.0 is some 40 kB, its host, and a program that needs the full.
 fn full() -> (Author, Host, Installed) {

@@ -6,6 +6,10 @@ pub mod script;
 pub mod testee;
 
 use std::process::{Command, Output};
+use std::time::Duration;
+
+/// How long a test waits for what must come: it fails after that, and nothing is measured.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes the settings of whoever runs the tests out of a command's environment.
 pub fn plain(command: &mut Command) {

@@ -1,6 +1,7 @@
 //! Versions of the test program `examples/testee.rs`: copies of one build whose marker says
 //! another version, and whose end says how they behave.
 
+use super::PATIENCE;
 use super::author::Author;
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use upstep_model::{Codec, marker};
-
-/// How long a test waits for what must come: it fails after that, and nothing is measured.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A version that behaves as `behaviour` says: `{}`, `{"after": "exit 101"}`.
 pub fn testee(version: &str, behaviour: &str) -> Vec<u8> {

@@ -1,8 +1,10 @@
 //! How far the lines of source files moved, as far as it is known.
 
 use super::keys::Keys;
+use super::memory::Budget;
 use super::nearest::Nearest;
 use super::targets::{BEFORE_LINES, LINES, NO_LINE};
+use crate::CodecError;
 
 /// Farther than this no line moves.
 const REACH: u64 = 1 << 20;
@@ -17,16 +19,12 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Of all keys that are lines, none of them known, and the memory that this takes in bytes.
-    pub(crate) fn memory(keys: &Keys) -> u64 {
+    /// Of all keys that are lines, none of them known.
+    pub(crate) fn new(keys: &Keys, budget: &mut Budget) -> Result<Lines, CodecError> {
         let (first, end) = Lines::range(keys);
-        let count = (end - first) as u64;
-        count * size_of::<i32>() as u64 + Nearest::memory(count)
-    }
-
-    pub(crate) fn new(keys: &Keys) -> Lines {
-        let (first, end) = Lines::range(keys);
-        Lines { first, shifts: vec![0; end - first], known: Nearest::new(end - first) }
+        let count = end - first;
+        budget.take((count * size_of::<i32>()) as u64 + Nearest::memory(count as u64))?;
+        Ok(Lines { first, shifts: vec![0; count], known: Nearest::new(count) })
     }
 
     /// Where they begin and end among the keys.

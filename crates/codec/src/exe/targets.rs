@@ -67,12 +67,11 @@ impl Targets {
         let (mut calls, mut data) = (Vec::with_capacity(used(0)), Vec::with_capacity(used(1)));
         let (kept, dropped) = Ranks::memory(used(0) as u64 + used(1) as u64);
         budget.take(keys.len() as u64 * size_of::<Moved>() as u64 + kept + dropped)?;
-        budget.take(Lines::memory(&keys))?;
         let low = new.range().0;
         let mut targets = Targets {
             moved: Vec::with_capacity(keys.len()),
             base: low.wrapping_sub(old.range().0),
-            lines: Lines::new(&keys),
+            lines: Lines::new(&keys, budget)?,
             keys,
         };
         let mut cursor = 0;
