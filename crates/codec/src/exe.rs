@@ -45,6 +45,7 @@ mod nibble;
 mod number;
 mod parts;
 mod plain;
+mod popular;
 mod rank;
 mod reference;
 mod renaming;

@@ -9,6 +9,7 @@ use super::image::Image;
 use super::lanes::Lanes;
 use super::layout::Layout;
 use super::map::Map;
+use super::memory::Budget;
 use super::models::Models;
 use super::targets::Targets;
 use super::written::Written;
@@ -50,6 +51,7 @@ pub(crate) struct Shared<'a, C> {
     pub(crate) map: Map,
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
+    pub(crate) budget: Budget,
     /// The new file; the decoder has none.
     pub(crate) wanted: &'a [u8],
     /// For the encoder: where the misses are, once it knows.
@@ -137,6 +139,7 @@ impl<'a, C: Coder + 'a> Body<'a, C> {
             Maker::Fast(fast) => next.map_or(Ok(()), |found| fast.copy(&mut self.shared, found))?,
         }
         self.derivations.settle(&mut self.shared, &mut self.image)?;
+        self.shared.budget.check()?;
         self.shared.coder.check()
     }
 }

@@ -15,6 +15,7 @@ use super::memory::Budget;
 use super::models::Models;
 use super::parts::Parts;
 use super::plain::Plain;
+use super::popular::Popular;
 use super::scan;
 use super::stored;
 use super::targets::Targets;
@@ -94,37 +95,39 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     mut image: Image<'a>,
     (old, new): (Layout, Layout),
     given: &Given<'_, 'a>,
-    budget: &mut Budget,
+    mut budget: Budget,
     threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
     let tier = Tier::of(given.level);
     let derived = derive::code(&mut coder, given.derived, &new)?;
-    let matches = control::code(&mut coder, given.matches, (image.size(), given.size), budget)?;
+    let matches = control::code(&mut coder, given.matches, (image.size(), given.size), &mut budget)?;
     let is_fast = given.level == Level::Fast;
-    let literals = if is_fast { Vec::new() } else { stored::code(&mut coder, given.literals, budget)? };
-    let (scanned, mut named) = scan::scan(&mut image, &old, budget)?;
-    if is_fast {
-        // Nothing is told by how often it is used.
-        named.uses.fill([0; 2]);
-    }
+    let literals = if is_fast { Vec::new() } else { stored::code(&mut coder, given.literals, &mut budget)? };
+    // Before there is anything else that takes memory.
     let making = map_memory(matches.len());
     budget.take(making)?;
     let map = Map::new(&matches, &old, &new);
     budget.give_back(making);
     budget.take(map.memory())?;
+    let (scanned, mut named) = scan::scan(&mut image, &old, &mut budget)?;
+    if is_fast {
+        // Nothing is told by how often it is used.
+        std::mem::take(&mut named.uses).into_iter().for_each(|uses| budget.release(uses));
+    }
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
+    let popular = Popular::new(named.uses, &map, (&old, &new), pages, &mut budget)?;
     let keys = Arc::new(named.keys);
-    let (targets, popular) = Targets::new(Arc::clone(&keys), &named.uses, &map, (&old, &new), pages, budget)?;
-    budget.release(named.uses);
+    let targets = Targets::new(Arc::clone(&keys), &map, (&old, &new), &mut budget)?;
     let destinations = Destinations::new(popular);
     let mut out = Written::new();
     let (size, wanted) = (given.size, given.wanted);
     let regions = derived.iter().map(|derived| derived.region).collect();
-    let derivations = Derivations::new(derived, (&old, &new), &mut out, budget)?;
+    let derivations = Derivations::new(derived, &new, &mut out, &mut budget)?;
     let (old, new, matches) = (Arc::new(old), Arc::new(new), Arc::new(matches));
     let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
     let few = image.again(FEW);
-    let shared = Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, wanted, misses: None };
+    let shared =
+        Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, budget, wanted, misses: None };
     let source = Source { plan, image, scanned, keys, derived: regions, tier: (!is_fast).then_some(tier) };
     let batches = Batches::new(source, literals, threads);
     let maker = match is_fast {
@@ -212,7 +215,7 @@ impl<'a> Reader<'a, '_> {
         let image = Image::new(old, part.old.len(), MANY);
         let given =
             Given { matches: &[], derived: &[], literals: &[], wanted: &[], size: part.new.len(), level: self.level };
-        let body = prepare(coder, image, layouts, &given, &mut budget, Some(self.threads))?;
+        let body = prepare(coder, image, layouts, &given, budget, Some(self.threads))?;
         self.current = Current::Program(Box::new(body));
         Ok(())
     }

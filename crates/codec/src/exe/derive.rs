@@ -66,29 +66,26 @@ impl Derived {
         }
     }
 
-    /// Most memory that making it takes: its bytes, and what they are made from.
-    fn scratch(&self, (old, new): (&Layout, &Layout)) -> u64 {
-        let before = old.find(self.region.content).map_or(0, |region| region.length);
-        let length = self.region.length.max(before) as u64;
-        match self.region.content {
-            Content::FrameIndex => 2 * length,
-            // The old rows, of 32 bytes; where they are not sorted, 24 bytes more for each.
-            Content::Functions12 => length * (32 + 24) / 12 + length,
-            Content::Functions8 => length * (32 + 24) / 8 + length,
-            Content::PageDigests | Content::FindFunction => length,
-            // The functions of what it is made from, of 20 bytes, for 24 or more there.
-            Content::Unwind => 16 * length + self.source(new).map_or(0, |source| source.length as u64),
-            // Old and new entries of 8 bytes, for at least one byte each.
-            _ => 17 * length,
-        }
-    }
-
-    /// For those that nothing is coded for.
-    fn made(&self, out: &mut Written, new: &Layout) -> Option<Vec<u8>> {
-        match self.region.content {
-            Content::FrameIndex => frame_index(out, new, &self.region),
-            _ => out.find_function(self.source(new)?.end(), self.region.length),
-        }
+    /// Its bytes. What they are made from takes memory until they are.
+    fn code<C: Coder>(&self, shared: &mut Shared<'_, C>, image: &mut Image<'_>) -> Result<Vec<u8>, CodecError> {
+        let (region, taken) = (&self.region, shared.budget.taken());
+        shared.budget.take(region.length as u64)?;
+        let bytes = match region.content {
+            Content::PageDigests => shared.out.digests(self.parameters[0] as usize),
+            Content::Functions12 | Content::Functions8 => Some(functions::code(shared, image, region)?),
+            Content::Unwind => Some(unwind::code(shared, image, region)?),
+            Content::FrameIndex => {
+                shared.budget.take(region.length as u64)?;
+                frame_index(&shared.out, &shared.new, region)
+            }
+            Content::FindFunction => {
+                self.source(&shared.new).and_then(|source| shared.out.find_function(source.end(), region.length))
+            }
+            _ => address_list::code(shared, image, region)?,
+        };
+        shared.budget.restore(taken);
+        shared.coder.account(Stream::Derived);
+        bytes.filter(|bytes| bytes.len() == region.length).ok_or_else(|| damaged("a region can't be derived"))
     }
 }
 
@@ -145,12 +142,10 @@ pub(crate) fn code<C: Coder>(coder: &mut C, given: &[Derived], new: &Layout) -> 
 impl Derivations {
     pub(crate) fn new(
         items: Vec<Derived>,
-        (old, new): (&Layout, &Layout),
+        new: &Layout,
         out: &mut Written,
         budget: &mut Budget,
     ) -> Result<Self, CodecError> {
-        // One is made at a time.
-        budget.take(items.iter().map(|derived| derived.scratch((old, new))).max().unwrap_or(0))?;
         out.reserve(most_kept(&items, new), budget)?;
         for derived in items.iter().filter(|derived| derived.region.content == Content::PageDigests) {
             let pages = Pages::new(derived.parameters, derived.region.offset);
@@ -200,19 +195,9 @@ impl Derivations {
             shared.out.hold_from(self.blank[0].region.offset);
             return Ok(());
         }
-        let bytes = match region.content {
-            Content::PageDigests => shared.out.digests(derived.parameters[0] as usize),
-            Content::Functions12 | Content::Functions8 => Some(functions::code(shared, image, &region)?),
-            Content::Unwind => Some(unwind::code(shared, image, &region)?),
-            Content::FrameIndex | Content::FindFunction => derived.made(&mut shared.out, &shared.new),
-            _ => address_list::code(shared, image, &region)?,
-        };
-        match bytes.filter(|bytes| bytes.len() == region.length) {
-            Some(bytes) => shared.out.extend(&bytes),
-            None => return Err(damaged("a region can't be derived")),
-        }
+        let bytes = derived.code(shared, image)?;
+        shared.out.extend(&bytes);
         self.keep(&shared.new, &mut shared.out);
-        shared.coder.account(Stream::Derived);
         Ok(())
     }
 
@@ -226,15 +211,9 @@ impl Derivations {
         while let Some(at) = self.blank.iter().position(|derived| derived.ready(&shared.new) <= length) {
             let derived = self.blank.remove(at);
             let region = derived.region;
-            let made = match region.content {
-                Content::Unwind => Some(unwind::code(shared, image, &region)?),
-                _ => derived.made(&mut shared.out, &shared.new),
-            };
-            let bytes = made.filter(|bytes| bytes.len() == region.length);
-            let bytes = bytes.ok_or_else(|| damaged("a region can't be derived"))?;
+            let bytes = derived.code(shared, image)?;
             let place = shared.out.tail_mut(region.offset).get_mut(..region.length);
             place.ok_or_else(|| damaged("a region was not held back"))?.copy_from_slice(&bytes);
-            shared.coder.account(Stream::Derived);
             shared.out.hold_from(self.blank.first().map_or(usize::MAX, |derived| derived.region.offset));
             self.keep(&shared.new, &mut shared.out);
         }

@@ -5,7 +5,7 @@ use super::bit::{Bit, hash, unzigzag, zigzag};
 use super::coder::Coder;
 use super::nibble::Nibbles;
 use super::number::Number;
-use super::targets::Popular;
+use super::popular::Popular;
 
 const LIMIT: u32 = 120;
 const SUCCESSORS: usize = 1 << 16;

@@ -166,7 +166,7 @@ impl Files<'_> {
         let image = Files::image(&self.old);
         let (derived, size) = (&self.derived, self.new.len());
         let given = Given { matches, derived, literals, wanted: self.new, size, level: self.level };
-        let mut body = prepare(coder, image, layouts, &given, &mut budget, None)?;
+        let mut body = prepare(coder, image, layouts, &given, budget, None)?;
         body.shared.misses = misses;
         let mut is_right = true;
         let mut buffer = vec![0; 64 << 10];
@@ -189,9 +189,10 @@ impl Files<'_> {
                 break;
             }
         }
+        let memory = body.shared.budget.most();
         let (coder, literals, misses) = body.into_parts()?;
         let literals = literals.map_or_else(Vec::new, |coder| coder.finish().0);
-        Ok(Coded { coder, memory: budget.most(), literals, misses, is_right })
+        Ok(Coded { coder, memory, literals, misses, is_right })
     }
 }
 
@@ -265,7 +266,7 @@ mod tests {
             let size = files.new.len();
             let given = Given { matches: &[], derived: &[], literals: &[], wanted: &[], size, level: files.level };
             let threads = has_thread.then_some(threads);
-            let mut body = prepare(coder, Files::image(&files.old), layouts, &given, &mut budget, threads)?;
+            let mut body = prepare(coder, Files::image(&files.old), layouts, &given, budget, threads)?;
             let (mut out, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
             while !body.is_whole() {
                 body.step()?;

@@ -120,7 +120,11 @@ impl Hits {
         };
         let mut actual = guess;
         if is_wrong {
-            let other = if source == Source::Strong { target.value } else { target.before };
+            let other = if source == Source::Strong {
+                target.value
+            } else {
+                shared.targets.before(number, found.target, &shared.map)
+            };
             actual = self.miss(shared, found, place, guess, other, (known & 7, source));
             kind.write(shift, base, &mut bytes[..size], address, actual);
             shared.coder.account(Stream::Target);
@@ -271,13 +275,13 @@ pub(crate) fn learn<C>(
     let kind = found.kind;
     if is_wrong {
         if *source != Source::Strong && (kind != Kind::InPage || place.page.is_some()) {
-            shared.targets.learn(number, found.target, actual);
+            shared.targets.learn(number, found.target, actual, &mut shared.budget);
         }
     } else if let (Some(page), true) = (place.page, *page_differs) {
-        shared.targets.learn(number, found.target, page.wrapping_add(value & 0xfff));
+        shared.targets.learn(number, found.target, page.wrapping_add(value & 0xfff), &mut shared.budget);
     }
     if kind.is_line() && (is_wrong || !target.is_known) {
-        shared.targets.learn_line(number, found.target, actual);
+        shared.targets.learn_line(number, found.target, actual, &mut shared.budget);
     }
 }
 

@@ -1,63 +1,71 @@
 //! The distinct addresses that references name, numbered.
 //!
 //! A bitmap over the range where nearly all of them lie, with the number of the first one of each
-//! word beside it, as far as any are named there; a sorted list for the others.
+//! block beside it, as far as any are named there; a sorted list for the others.
 
 use super::memory::{Budget, push, reserve};
 use crate::CodecError;
 
-/// Which of 64 addresses are named, in two halves, and how many are before them: 12 bytes, no gaps.
+/// Addresses of a block.
+const BLOCK: usize = 256;
+
+/// Which of the addresses of a block are named, and how many are before them: 36 bytes, no gaps.
 #[derive(Clone, Copy, Default)]
-struct Word {
-    named: [u32; 2],
+struct Block {
+    named: [u32; BLOCK / 32],
     before: u32,
 }
 
-impl Word {
+impl Block {
+    /// How many are named below the address of this number, if that is named.
     #[inline(always)]
-    fn named(self) -> u64 {
-        u64::from(self.named[0]) | u64::from(self.named[1]) << 32
+    fn rank(&self, number: usize) -> Option<usize> {
+        let (word, bit) = (number / 32, 1 << (number % 32));
+        let named = *self.named.get(word)?;
+        let below = self.named.iter().take(word).map(|named| named.count_ones()).sum::<u32>();
+        (named & bit != 0).then(|| (self.before + below + (named & (bit - 1)).count_ones()) as usize)
     }
 }
 
-/// Words that are there together, or not at all: those of 4,096 addresses.
-const CHUNK: usize = 64;
+/// Blocks that are there together, or not at all: those of 4,096 addresses.
+const CHUNK: usize = 16;
 
 pub(crate) struct Keys {
     low: u64,
-    /// By chunk: 0 if nothing in it is named, else where its words end.
+    /// By chunk: 0 if nothing in it is named, else where its blocks end.
     chunks: Vec<u32>,
-    words: Vec<Word>,
+    blocks: Vec<Block>,
     near: usize,
     far: Vec<u64>,
 }
 
-/// Where an address is: its chunk, its word there, and its bit.
+/// Where an address is: its chunk, its block there, and its number in that.
 struct Place {
     chunk: usize,
-    word: usize,
-    bit: u64,
+    block: usize,
+    number: usize,
 }
 
 impl Keys {
     /// For a file of `size` bytes that is loaded from `low` to `high`.
     pub(crate) fn new((low, high): (u64, u64), size: usize, budget: &mut Budget) -> Result<Keys, CodecError> {
         let span = high.saturating_sub(low).min(8 * size as u64 + (1 << 20));
-        let count = span / (64 * CHUNK as u64) + 1;
+        let count = span / ((BLOCK * CHUNK) as u64) + 1;
         budget.take(count * size_of::<u32>() as u64)?;
-        Ok(Keys { low, chunks: vec![0; count as usize], words: Vec::new(), near: 0, far: Vec::new() })
+        Ok(Keys { low, chunks: vec![0; count as usize], blocks: Vec::new(), near: 0, far: Vec::new() })
     }
 
     #[inline(always)]
     fn place(&self, key: u64) -> Place {
         let place = key.wrapping_sub(self.low);
-        let chunk = usize::try_from(place / (64 * CHUNK as u64)).unwrap_or(usize::MAX);
-        Place { chunk, word: (place >> 6) as usize % CHUNK, bit: 1 << (place & 63) }
+        let chunk = usize::try_from(place / ((BLOCK * CHUNK) as u64)).unwrap_or(usize::MAX);
+        let within = (place % (BLOCK * CHUNK) as u64) as usize;
+        Place { chunk, block: within / BLOCK, number: within % BLOCK }
     }
 
     #[inline(always)]
     pub(crate) fn add(&mut self, key: u64, budget: &mut Budget) -> Result<(), CodecError> {
-        let Place { chunk, word, bit } = self.place(key);
+        let Place { chunk, block, number } = self.place(key);
         match self.chunks.get(chunk) {
             Some(0) => self.begin(chunk, budget)?,
             Some(_) => {}
@@ -65,17 +73,15 @@ impl Keys {
             None => return push(&mut self.far, key, budget),
         }
         let end = self.chunks[chunk] as usize;
-        let word = &mut self.words[end - CHUNK + word];
-        word.named[0] |= bit as u32;
-        word.named[1] |= (bit >> 32) as u32;
+        self.blocks[end - CHUNK + block].named[number / 32] |= 1 << (number % 32);
         Ok(())
     }
 
     #[cold]
     fn begin(&mut self, chunk: usize, budget: &mut Budget) -> Result<(), CodecError> {
-        reserve(&mut self.words, CHUNK, budget)?;
-        self.words.resize(self.words.len() + CHUNK, Word::default());
-        self.chunks[chunk] = self.words.len() as u32;
+        reserve(&mut self.blocks, CHUNK, budget)?;
+        self.blocks.resize(self.blocks.len() + CHUNK, Block::default());
+        self.chunks[chunk] = self.blocks.len() as u32;
         Ok(())
     }
 
@@ -83,9 +89,9 @@ impl Keys {
     pub(crate) fn seal(&mut self, budget: &mut Budget) {
         let mut count = 0;
         for end in self.chunks.iter().filter(|end| **end > 0) {
-            for word in &mut self.words[*end as usize - CHUNK..*end as usize] {
-                word.before = count;
-                count += word.named().count_ones();
+            for block in &mut self.blocks[*end as usize - CHUNK..*end as usize] {
+                block.before = count;
+                count += block.named.iter().map(|named| named.count_ones()).sum::<u32>();
             }
         }
         self.near = count as usize;
@@ -102,13 +108,9 @@ impl Keys {
 
     #[inline(always)]
     pub(crate) fn find(&self, key: u64) -> Option<usize> {
-        let Place { chunk, word, bit } = self.place(key);
+        let Place { chunk, block, number } = self.place(key);
         match self.chunks.get(chunk) {
-            Some(end) => {
-                let word = self.words.get((*end as usize).checked_sub(CHUNK)? + word)?;
-                let named = word.named();
-                (named & bit != 0).then(|| word.before as usize + (named & (bit - 1)).count_ones() as usize)
-            }
+            Some(end) => self.blocks.get((*end as usize).checked_sub(CHUNK)? + block)?.rank(number),
             None => self.far.binary_search(&key).ok().map(|at| self.near + at),
         }
     }
@@ -122,11 +124,12 @@ impl Keys {
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
         let chunks = self.chunks.iter().enumerate().filter(|(_, end)| **end > 0);
         let words = chunks.flat_map(|(number, end)| {
-            let words = &self.words[*end as usize - CHUNK..*end as usize];
-            words.iter().enumerate().map(move |(word, named)| (CHUNK * number + word, named))
+            let blocks = &self.blocks[*end as usize - CHUNK..*end as usize];
+            let first = (number * CHUNK * BLOCK / 32) as u64;
+            (first..).zip(blocks.iter().flat_map(|block| block.named))
         });
-        let near = words.flat_map(|(number, word)| {
-            let (mut left, low) = (word.named(), self.low.wrapping_add(64 * number as u64));
+        let near = words.flat_map(|(number, named)| {
+            let (mut left, low) = (named, self.low.wrapping_add(32 * number));
             std::iter::from_fn(move || {
                 let bit = left.trailing_zeros();
                 let found = (left != 0).then(|| low.wrapping_add(u64::from(bit)));

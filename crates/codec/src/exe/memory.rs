@@ -28,6 +28,19 @@ impl Budget {
         Ok(())
     }
 
+    /// Takes `bytes` where nobody can wait for an answer; [`Budget::check`] gives it.
+    pub(crate) fn note(&mut self, bytes: u64) {
+        let _ = self.take(bytes);
+    }
+
+    /// Whether everything that was taken was there.
+    pub(crate) fn check(&self) -> Result<(), CodecError> {
+        if self.most > self.limit {
+            return Err(CodecError::Memory { what: "patch", needs: self.most, limit: self.limit });
+        }
+        Ok(())
+    }
+
     /// Gives back what was taken for `items`, which are dropped here.
     pub(crate) fn release<T>(&mut self, items: Vec<T>) {
         self.taken = self.taken.saturating_sub(items.capacity() as u64 * size_of::<T>() as u64);
@@ -39,9 +52,13 @@ impl Budget {
     }
 
     /// What is taken now.
-    #[cfg(test)]
     pub(crate) fn taken(&self) -> u64 {
         self.taken
+    }
+
+    /// Gives back everything that was taken since `taken` was as little.
+    pub(crate) fn restore(&mut self, taken: u64) {
+        self.taken = self.taken.min(taken);
     }
 
     /// The most that was taken at a time.

@@ -17,8 +17,8 @@ pub(crate) struct Ranks {
 impl Ranks {
     /// Memory that as many addresses take at most; the second number: while they are put in order.
     pub(crate) fn memory(count: u64) -> (u64, u64) {
-        // The address, and up to two counters; each address with its count, and counts.
-        (count * (4 + 2 * 4), count * (8 + 2 * 4))
+        // The address, and up to two counters; as many counts.
+        (count * (4 + 2 * 4), count * 2 * 4)
     }
 
     /// Of addresses, relative to `low`, and how often each is used; the same one may come more than once.
@@ -44,7 +44,9 @@ impl Ranks {
             counts[node] = zeros.saturating_add(ones);
             bits[node] = Bit::counted(zeros.into(), ones.into());
         }
-        Ranks { addresses: used.into_iter().map(|(address, _)| address).collect(), low, bits, width }
+        let mut addresses: Vec<u32> = used.into_iter().map(|(address, _)| address).collect();
+        addresses.shrink_to_fit();
+        Ranks { addresses, low, bits, width }
     }
 
     pub(crate) fn find(&self, address: u64) -> Option<usize> {

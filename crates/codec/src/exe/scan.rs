@@ -16,6 +16,7 @@ use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Content, Layout, Region};
 use super::memory::Budget;
+use super::popular::{self, Uses};
 use super::reference::{Packed, Reference};
 use super::runs::{Merge, Runs};
 use super::tables::Tables;
@@ -33,8 +34,8 @@ pub(crate) struct Scanned {
 /// All targets and bases, those of code too.
 pub(crate) struct Named {
     pub(crate) keys: Keys,
-    /// By number of the target, how often code calls it, and how often code names it as data.
-    pub(crate) uses: Vec<[u16; 2]>,
+    /// What code calls, and what it names as data.
+    pub(crate) uses: [Uses; 2],
 }
 
 /// Scans the file that `image` reads.
@@ -75,14 +76,7 @@ pub(crate) fn scan(
         keys.add(*base, budget)?;
     }
     keys.seal(budget);
-    budget.take(keys.len() as u64 * size_of::<[u16; 2]>() as u64)?;
-    let mut uses = vec![[0u16; 2]; keys.len()];
-    for (which, targets) in [code.calls, code.data].into_iter().enumerate() {
-        for target in targets.iter().filter_map(|target| keys.find(low.wrapping_add(u64::from(*target)))) {
-            uses[target][which] = uses[target][which].saturating_add(1);
-        }
-        budget.release(targets);
-    }
+    let uses = [popular::count(code.calls, budget)?, popular::count(code.data, budget)?];
     Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
 }
 

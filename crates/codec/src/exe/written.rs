@@ -23,12 +23,13 @@ pub(crate) struct Written {
 /// Models look back no farther.
 const BACK: usize = 1 << 10;
 
-/// Bytes are dropped when there are so many more than needed, or half as many as are needed.
+/// Bytes are dropped when there are so many more than needed, or an eighth of as many as are needed.
 const SLACK: usize = 64 << 10;
+const SHARE: usize = 8;
 
 /// Most bytes that are there while so many are kept; what is written at once is much less.
 fn room(kept: usize) -> usize {
-    kept + kept / 2 + 4 * SLACK + BACK
+    kept + kept / SHARE + 4 * SLACK + BACK
 }
 
 impl Written {
@@ -128,7 +129,7 @@ impl Written {
         buffer[..length].copy_from_slice(&rest[..length]);
         self.taken += length;
         let needed = self.taken.saturating_sub(BACK).min(self.kept.saturating_sub(self.start));
-        if needed > SLACK && needed > self.bytes.len() / 3 {
+        if needed > SLACK && needed > self.bytes.len() / (SHARE + 1) {
             if let Some(pages) = &mut self.pages {
                 let from = pages.position.saturating_sub(self.start);
                 pages.add(self.bytes.get(from..).unwrap_or_default(), self.start + needed);

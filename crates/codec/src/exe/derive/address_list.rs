@@ -9,6 +9,7 @@ use crate::exe::coder::{Coder, damaged};
 use crate::exe::field::word;
 use crate::exe::image::Image;
 use crate::exe::layout::{Content, Layout, Region, Segment};
+use crate::exe::memory::{Budget, WORD, push};
 use crate::exe::number::Number;
 
 const LIMIT: u32 = 250;
@@ -18,6 +19,9 @@ type Entry = u64;
 
 /// A distance that is longer is not expected again.
 const LONGEST_STRIDE: u64 = 1024 << 4;
+
+/// What an entry and its place take.
+const PLACE: usize = size_of::<Entry>() + WORD;
 
 struct Model {
     bits: Vec<Bit>,
@@ -31,12 +35,18 @@ pub(super) fn code<C: Coder>(
     region: &Region,
 ) -> Result<Option<Vec<u8>>, CodecError> {
     let given = shared.wanted.get(region.offset..region.end()).unwrap_or_default();
-    let wanted = if C::ENCODES { parse(given, &shared.new, region.content).unwrap_or_default() } else { Vec::new() };
+    let wanted =
+        if C::ENCODES { parse_all(given, &shared.new, region.content).unwrap_or_default() } else { Vec::new() };
     let mut old = Vec::new();
     if let Some(before) = shared.old.find(region.content) {
+        shared.budget.take(before.length as u64)?;
         let mut bytes = vec![0; before.length];
         image.read(before.offset, &mut bytes)?;
-        old = parse(&bytes, &shared.old, region.content).unwrap_or_default();
+        // One that can't be read has no entries.
+        if parse(&bytes, &shared.old, region.content, &mut old, &mut shared.budget)?.is_none() {
+            old.clear();
+        }
+        shared.budget.release(bytes);
     }
     let is_sorted = old.is_sorted();
     let mut moved = old;
@@ -46,6 +56,7 @@ pub(super) fn code<C: Coder>(
         moved.sort_unstable();
         moved.dedup();
     } else {
+        shared.budget.take((moved.len() * PLACE) as u64)?;
         places = moved.iter().enumerate().map(|(place, entry)| (*entry, place)).collect();
         places.sort_unstable();
     }
@@ -60,6 +71,7 @@ pub(super) fn code<C: Coder>(
         coder.check()?;
         return Err(damaged("a list is longer than its region"));
     }
+    shared.budget.take(count * size_of::<Entry>() as u64)?;
     let mut entries = Vec::with_capacity(count as usize);
     let (mut history, mut next, mut last, mut stride) = (0usize, 0usize, 0u64, 128u64);
     for number in 0..count as usize {
@@ -112,7 +124,7 @@ pub(super) fn code<C: Coder>(
 #[cfg(feature = "encode")]
 pub(crate) fn is_derivable(bytes: &[u8], layout: &Layout, region: &Region) -> bool {
     let Some(bytes) = bytes.get(region.offset..region.end()) else { return false };
-    let entries = parse(bytes, layout, region.content);
+    let entries = parse_all(bytes, layout, region.content);
     entries
         .and_then(|entries| build(&entries, layout, region.content, region.length))
         .is_some_and(|built| built == bytes)
@@ -144,8 +156,19 @@ const REBASE_POINTERS: u8 = 0x11;
 const REBASE_SEGMENT: u8 = 0x20;
 const REBASE_ONE: u8 = 0x51;
 
-fn parse(bytes: &[u8], layout: &Layout, content: Content) -> Option<Vec<Entry>> {
+fn parse_all(bytes: &[u8], layout: &Layout, content: Content) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
+    parse(bytes, layout, content, &mut entries, &mut Budget::new(u64::MAX)).ok()?.map(|()| entries)
+}
+
+/// Appends the entries of a list; `None` if it is none.
+fn parse(
+    bytes: &[u8],
+    layout: &Layout,
+    content: Content,
+    entries: &mut Vec<Entry>,
+    budget: &mut Budget,
+) -> Result<Option<()>, CodecError> {
     let mut at = 0;
     match content {
         Content::BaseRelocations => {
@@ -158,7 +181,7 @@ fn parse(bytes: &[u8], layout: &Layout, content: Content) -> Option<Vec<Entry>> 
                     let entry = u64::from(entry[0]) | u64::from(entry[1]) << 8;
                     if entry >> 12 != 0 {
                         let address = layout.image_base.wrapping_add(page.into()).wrapping_add(entry & 0xfff);
-                        entries.push(address << 4 | entry >> 12);
+                        push(entries, address << 4 | entry >> 12, budget)?;
                     }
                 }
                 at += size;
@@ -167,32 +190,39 @@ fn parse(bytes: &[u8], layout: &Layout, content: Content) -> Option<Vec<Entry>> 
         Content::FunctionStarts => {
             let mut address = layout.image_base;
             while at < bytes.len() {
-                match leb(bytes, &mut at)? {
-                    0 => break,
-                    distance => address = address.wrapping_add(distance),
+                match leb(bytes, &mut at) {
+                    None => return Ok(None),
+                    Some(0) => break,
+                    Some(distance) => address = address.wrapping_add(distance),
                 }
-                entries.push(address << 4);
+                push(entries, address << 4, budget)?;
             }
         }
         _ => {
             if bytes.first() != Some(&REBASE_POINTERS) {
-                return None;
+                return Ok(None);
             }
             at = 1;
             while bytes.get(at).is_some_and(|opcode| opcode & 0xf0 == REBASE_SEGMENT) {
-                // The first segment of all has no bytes.
-                let segment = layout.segments.get(usize::from(bytes[at] & 15).checked_sub(1)?)?;
-                at += 1;
-                let offset = leb(bytes, &mut at)?;
-                if bytes.get(at) != Some(&REBASE_ONE) {
-                    return None;
-                }
-                at += 1;
-                entries.push(segment.address.wrapping_add(offset) << 4);
+                let Some(address) = rebased(bytes, &mut at, layout) else { return Ok(None) };
+                push(entries, address << 4, budget)?;
             }
         }
     }
-    Some(entries)
+    Ok(Some(()))
+}
+
+/// The address that is rebased by three opcodes.
+fn rebased(bytes: &[u8], at: &mut usize, layout: &Layout) -> Option<u64> {
+    // The first segment of all has no bytes.
+    let segment = layout.segments.get(usize::from(bytes.get(*at)? & 15).checked_sub(1)?)?;
+    *at += 1;
+    let offset = leb(bytes, at)?;
+    if bytes.get(*at) != Some(&REBASE_ONE) {
+        return None;
+    }
+    *at += 1;
+    Some(segment.address.wrapping_add(offset))
 }
 
 fn build(entries: &[Entry], layout: &Layout, content: Content, length: usize) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ use crate::exe::coder::Coder;
 use crate::exe::field::word;
 use crate::exe::image::Image;
 use crate::exe::layout::{Content, Layout, Region};
+use crate::exe::memory::reserve;
 use crate::exe::number::Number;
 use crate::exe::windows;
 use crate::exe::written::Written;
@@ -19,10 +20,12 @@ const LIMIT: u32 = 120;
 struct Row {
     /// Where the function went.
     moved: u64,
-    start: u64,
-    end: u64,
-    /// The address of unwind information, or the information itself.
-    unwind: u64,
+    /// Where it was, behind the base of the image; and its end, if that is known.
+    start: u32,
+    end: u32,
+    /// Whether it has unwind information elsewhere: at this place behind the base. Else this is the information.
+    has_address: bool,
+    unwind: u32,
 }
 
 /// What rows are guessed from.
@@ -33,8 +36,14 @@ struct Old {
     /// Where functions went, in the old order.
     order: Vec<u64>,
     /// The same with their places, sorted.
-    places: Vec<(u64, usize)>,
+    places: Vec<(u64, u32)>,
     next: usize,
+}
+
+impl Row {
+    fn length(&self) -> u64 {
+        u64::from(self.end).wrapping_sub(self.start.into())
+    }
 }
 
 struct Model {
@@ -79,7 +88,8 @@ pub(super) fn code<C: Coder>(
 ) -> Result<Vec<u8>, CodecError> {
     let is_arm64 = region.content == Content::Functions8;
     let (base, size) = (shared.new.image_base, size(region));
-    let mut old = rows(shared, image, region.content);
+    let mut old = rows(shared, image, region.content)?;
+    let old_base = shared.old.image_base;
     image.check()?;
     let mut model = Model { bits: vec![Bit::EVEN; 128], numbers: Number::new(8) };
     let mut made = Vec::with_capacity(region.length);
@@ -115,7 +125,7 @@ pub(super) fn code<C: Coder>(
                 end = 0;
                 if !is_arm64 {
                     let (moved, same) =
-                        (shared.map.find(row.end).0, start.wrapping_add(row.end.wrapping_sub(row.start)));
+                        (shared.map.find(old_base.wrapping_add(row.end.into())).0, start.wrapping_add(row.length()));
                     end = if model.is(coder, 16 + usize::from(moved == same), wanted_end == moved) {
                         moved
                     } else if moved != same && model.is(coder, 18, wanted_end == same) {
@@ -124,18 +134,19 @@ pub(super) fn code<C: Coder>(
                         model.near(coder, 1, wanted_end, moved)
                     };
                 }
-                if is_arm64 && is_packed(row.unwind) {
-                    unwind = if model.is(coder, 80 + (history >> 4 & 3), wanted_unwind == row.unwind) {
-                        row.unwind
+                if !row.has_address {
+                    let packed = row.unwind.into();
+                    unwind = if model.is(coder, 80 + (history >> 4 & 3), wanted_unwind == packed) {
+                        packed
                     } else if model.is(coder, 84, is_packed(wanted_unwind)) {
-                        model.numbers.code(coder, 5, wanted_unwind ^ row.unwind) ^ row.unwind
+                        model.numbers.code(coder, 5, wanted_unwind ^ packed) ^ packed
                     } else if model.is(coder, 86, wanted_unwind == after_last) {
                         after_last
                     } else {
                         model.near(coder, 4, wanted_unwind, after_last)
                     };
                 } else {
-                    let moved = shared.map.find(row.unwind).0;
+                    let moved = shared.map.find(old_base.wrapping_add(row.unwind.into())).0;
                     let context = usize::from(moved == after_last) * 4 + (history >> 4 & 3);
                     unwind = if model.is(coder, 32 + context, wanted_unwind == after_last) {
                         history |= 64;
@@ -211,12 +222,12 @@ fn behind(out: &Written, new: &Layout, unwind: u64, is_arm64: bool) -> u64 {
 }
 
 /// The rows of the old file.
-fn rows<C>(shared: &Shared<'_, C>, image: &mut Image<'_>, content: Content) -> Old {
+fn rows<C>(shared: &mut Shared<'_, C>, image: &mut Image<'_>, content: Content) -> Result<Old, CodecError> {
     let (base, is_arm64) = (shared.old.image_base, content == Content::Functions8);
     let mut rows = Vec::new();
     if let Some(region) = shared.old.find(content) {
         let size = size(&region);
-        rows.reserve_exact(region.length / size);
+        reserve(&mut rows, region.length / size, &mut shared.budget)?;
         let mut at = region.offset;
         while at + size <= region.end() {
             let mut field = |number: usize| image.u32(at + 4 * number).unwrap_or(0);
@@ -224,23 +235,27 @@ fn rows<C>(shared: &Shared<'_, C>, image: &mut Image<'_>, content: Content) -> O
             if start == 0 {
                 break;
             }
-            let is_packed = is_arm64 && unwind & 3 != 0;
-            let start = base.wrapping_add(start.into());
             rows.push(Row {
-                moved: shared.map.find(start).0,
+                moved: shared.map.find(base.wrapping_add(start.into())).0,
                 start,
-                end: if is_arm64 { 0 } else { base.wrapping_add(end.into()) },
-                unwind: if is_packed { unwind.into() } else { base.wrapping_add(unwind.into()) },
+                end: if is_arm64 { 0 } else { end },
+                has_address: !is_arm64 || unwind & 3 == 0,
+                unwind,
             });
             at += size;
         }
     }
     let is_sorted = rows.is_sorted_by_key(|row| row.start);
-    let order: Vec<u64> = if is_sorted { Vec::new() } else { rows.iter().map(|row| row.moved).collect() };
-    let mut places: Vec<(u64, usize)> = order.iter().enumerate().map(|(place, moved)| (*moved, place)).collect();
-    places.sort_unstable();
+    let (mut order, mut places) = (Vec::new(), Vec::new());
+    if !is_sorted {
+        reserve(&mut order, rows.len(), &mut shared.budget)?;
+        reserve(&mut places, rows.len(), &mut shared.budget)?;
+        order.extend(rows.iter().map(|row| row.moved));
+        places.extend(order.iter().copied().zip(0..));
+        places.sort_unstable();
+    }
     rows.sort_unstable();
-    Old { rows, is_sorted, order, places, next: 0 }
+    Ok(Old { rows, is_sorted, order, places, next: 0 })
 }
 
 impl Old {
@@ -262,7 +277,7 @@ impl Old {
             if let Some((_, place)) =
                 behind.checked_sub(1).and_then(|at| self.places.get(at)).filter(|(moved, _)| *moved == start)
             {
-                self.next = place + 1;
+                self.next = *place as usize + 1;
             }
         }
         let at = self.rows.partition_point(|row| row.moved < start);

@@ -10,6 +10,7 @@ use crate::exe::coder::Coder;
 use crate::exe::field::{Kind, word};
 use crate::exe::image::Image;
 use crate::exe::layout::{Content, Layout, Region};
+use crate::exe::memory::{Budget, push};
 use crate::exe::number::Number;
 
 const LIMIT: u32 = 60;
@@ -64,15 +65,21 @@ pub(super) fn code<C: Coder>(
     region: &Region,
 ) -> Result<Vec<u8>, CodecError> {
     let is_x86 = shared.new.find(Content::X86).is_some();
-    let mut frames = shared.new.find(Content::Frames64).map_or_else(Vec::new, |frames| {
-        let bytes = shared.out.from(frames.offset);
-        frames_of(bytes.get(..frames.length).unwrap_or(bytes), &shared.new, &frames)
-    });
+    let mut frames = Vec::new();
+    if let Some(region) = shared.new.find(Content::Frames64) {
+        let bytes = shared.out.from(region.offset);
+        let bytes = bytes.get(..region.length).unwrap_or(bytes);
+        frames_of(bytes, &shared.new, &region, &mut frames, &mut shared.budget)?;
+    }
     frames.sort_unstable();
-    let throwing = frames.iter().filter(|frame| frame.exceptions != 0).map(|frame| frame.function).collect();
-    let old = moved(shared, image);
+    let throws = || frames.iter().filter(|frame| frame.exceptions != 0);
+    shared.budget.take(throws().count() as u64 * size_of::<u32>() as u64)?;
+    let mut throwing = Vec::with_capacity(throws().count());
+    throwing.extend(throws().map(|frame| frame.function));
+    let old = moved(shared, image)?;
     image.check()?;
     let dwarf = if is_x86 { 0x0400_0000 } else { 0x0300_0000 };
+    shared.budget.take(region.length as u64)?;
     let words = Vec::with_capacity(region.length / 4);
     let mut table = Table { frames, throwing, old, dwarf, is_x86, words, last: [0; 2] };
     let mut bits = vec![Bit::EVEN; 3 * 512];
@@ -111,7 +118,8 @@ pub(super) fn code<C: Coder>(
         });
         table.push(value, guess.context);
     }
-    let mut made: Vec<u8> = table.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut made = Vec::with_capacity(region.length);
+    made.extend(table.words.iter().flat_map(|word| word.to_le_bytes()));
     for at in made.len()..region.length {
         // What is left of a length that is no multiple of 4.
         let wanted = shared.wanted(region.offset + at);
@@ -312,10 +320,15 @@ impl Table {
     }
 }
 
-fn frames_of(bytes: &[u8], new: &Layout, region: &Region) -> Vec<Frame> {
-    let Some(start) = new.address(region.offset) else { return Vec::new() };
+fn frames_of(
+    bytes: &[u8],
+    new: &Layout,
+    region: &Region,
+    frames: &mut Vec<Frame>,
+    budget: &mut Budget,
+) -> Result<(), CodecError> {
+    let Some(start) = new.address(region.offset) else { return Ok(()) };
     let relative = |address: u64| address.wrapping_sub(new.image_base) as u32;
-    let mut frames = Vec::new();
     let mut at = 0;
     while at + 32 <= bytes.len() {
         let length = word(&bytes[at..]) as usize;
@@ -332,17 +345,17 @@ fn frames_of(bytes: &[u8], new: &Layout, region: &Region) -> Vec<Frame> {
                 _ => 0,
             };
             let length = word(&bytes[at + 16..]);
-            frames.push(Frame { function: relative(function), entry: at as u32, exceptions, length });
+            push(frames, Frame { function: relative(function), entry: at as u32, exceptions, length }, budget)?;
         }
         at = next;
     }
-    frames
+    Ok(())
 }
 
 /// The functions of the old table, where they went, and their encodings.
-fn moved<C>(shared: &Shared<'_, C>, image: &mut Image<'_>) -> Vec<(u32, u32)> {
+fn moved<C>(shared: &mut Shared<'_, C>, image: &mut Image<'_>) -> Result<Vec<(u32, u32)>, CodecError> {
     let mut rows = Vec::new();
-    let Some(region) = shared.old.find(Content::Unwind) else { return rows };
+    let Some(region) = shared.old.find(Content::Unwind) else { return Ok(rows) };
     let mut at = |place: usize| {
         let inside = place.checked_add(4).is_some_and(|end| end <= region.length);
         if inside { image.u32(region.offset + place).unwrap_or(0) } else { 0 }
@@ -362,7 +375,7 @@ fn moved<C>(shared: &Shared<'_, C>, image: &mut Image<'_>) -> Vec<(u32, u32)> {
         }
         for entry in 0..entries {
             match kind {
-                REGULAR => rows.push((at(start + 8 * entry), at(start + 8 * entry + 4))),
+                REGULAR => push(&mut rows, (at(start + 8 * entry), at(start + 8 * entry + 4)), &mut shared.budget)?,
                 COMPRESSED => {
                     let value = at(start + 4 * entry);
                     let own = page + (at(page + 8) & 0xffff) as usize;
@@ -370,7 +383,7 @@ fn moved<C>(shared: &Shared<'_, C>, image: &mut Image<'_>) -> Vec<(u32, u32)> {
                         Some(number) => at(own + 4 * number as usize),
                         None => at(common + 4 * (value >> 24) as usize),
                     };
-                    rows.push((function.wrapping_add(value & 0xff_ffff), encoding));
+                    push(&mut rows, (function.wrapping_add(value & 0xff_ffff), encoding), &mut shared.budget)?;
                 }
                 _ => break,
             }
@@ -382,5 +395,5 @@ fn moved<C>(shared: &Shared<'_, C>, image: &mut Image<'_>) -> Vec<(u32, u32)> {
     }
     rows.sort_unstable();
     rows.dedup_by_key(|(function, _)| *function);
-    rows
+    Ok(rows)
 }
