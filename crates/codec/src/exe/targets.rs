@@ -121,8 +121,9 @@ impl Targets {
 
     /// Where it was thought to have gone before.
     pub(crate) fn before(&self, number: usize, key: u64, map: &Map) -> u64 {
-        if number >= self.moved.len() {
-            return key;
+        let Some(moved) = self.moved.get(number) else { return key };
+        if !self.is_known(number) {
+            return self.at(key, moved >> 1);
         }
         let earlier = u32::try_from(number).ok().and_then(|number| self.earlier.get(&number));
         self.at(key, earlier.copied().unwrap_or_else(|| self.by(key, went(key, |key| map.find(key))).0))
