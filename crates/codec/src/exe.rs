@@ -58,6 +58,7 @@ mod tier;
 mod unit;
 mod window;
 mod windows;
+mod worker;
 mod written;
 mod x86;
 

@@ -4,18 +4,15 @@
 use super::ahead::{Ahead, Source};
 use super::batch::{BATCH_MEMORY, Batch, Item};
 use super::coder::{Coder, damaged};
+use super::worker::Worker;
 use crate::CodecError;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, Scope};
 
 /// Batches that there are: one that is used, one that is made, and one that waits.
 const COUNT: usize = 3;
 
 /// Memory that batches take.
 pub(crate) const BATCHES_MEMORY: u64 = COUNT as u64 * BATCH_MEMORY;
-
-/// Where threads are started that read the old file.
-pub(crate) type Threads<'s, 'e> = &'s Scope<'s, 'e>;
 
 pub(crate) enum Batches<'a, C> {
     Here(Box<Ahead<'a, C>>),
@@ -27,13 +24,15 @@ pub(crate) enum Batches<'a, C> {
 }
 
 impl<'a, C: Coder + 'a> Batches<'a, C> {
-    /// Batches of a source, with `coded` literals. They are made on a thread if one can be had.
-    pub(crate) fn new<'e>(source: Source<'a>, coded: Vec<u8>, threads: Option<Threads<'a, 'e>>) -> Self {
-        let (give, given) = channel::<(Source<'a>, Vec<u8>)>();
+    /// Batches of a source, with `coded` literals. The worker makes them, if it has a thread.
+    pub(crate) fn new(source: Source<'a>, coded: Vec<u8>, worker: &Worker<'a>) -> Self {
+        if !worker.is_there() {
+            return Batches::Here(Box::new(Ahead::new(C::beside(coded), source)));
+        }
         let (empty, to_fill) = channel();
         let (done, filled) = channel();
-        let work = move || {
-            let Ok((source, coded)) = given.recv() else { return };
+        // Nobody waits for its end.
+        drop(worker.begin(move || {
             let mut ahead = Ahead::new(C::beside(coded), source);
             for mut batch in to_fill {
                 let result = ahead.fill(&mut batch);
@@ -42,16 +41,11 @@ impl<'a, C: Coder + 'a> Batches<'a, C> {
                     return;
                 }
             }
-        };
-        let thread = Builder::new().name("literals".into());
-        if threads.is_none_or(|threads| thread.spawn_scoped(threads, work).is_err()) {
-            return Batches::Here(Box::new(Ahead::new(C::beside(coded), source)));
-        }
+        }));
         // One of them comes when the first is taken, see `next`.
         for _ in 1..COUNT {
             let _ = empty.send(Batch::default());
         }
-        let _ = give.send((source, coded));
         Batches::There { empty, filled }
     }
 

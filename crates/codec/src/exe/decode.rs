@@ -1,7 +1,7 @@
 //! Decoding: a reader of the new file.
 
 use super::ahead::Source;
-use super::batches::{BATCHES_MEMORY, Batches, Threads};
+use super::batches::{BATCHES_MEMORY, Batches};
 use super::body::{Body, Maker, Plan, Shared};
 use super::coder::{Coder, Decoder, damaged};
 use super::control::{self, Match};
@@ -21,6 +21,7 @@ use super::stored;
 use super::targets::Targets;
 use super::tier::{self, Tier};
 use super::window::WINDOW_MEMORY;
+use super::worker::{Threads, Worker};
 use super::written::Written;
 use crate::error::carry;
 use crate::old::OldFile;
@@ -92,24 +93,31 @@ pub(crate) struct Given<'g, 'a> {
 /// Everything up to the first byte of a part of the new file.
 pub(crate) fn prepare<'a, C: Coder + 'a>(
     mut coder: C,
-    mut image: Image<'a>,
+    image: Image<'a>,
     (old, new): (Layout, Layout),
     given: &Given<'_, 'a>,
     mut budget: Budget,
     threads: Option<Threads<'a, '_>>,
 ) -> Result<Body<'a, C>, CodecError> {
     let tier = Tier::of(given.level);
+    let (old, new) = (Arc::new(old), Arc::new(new));
+    let worker = Worker::new(threads);
+    let mut few = image.again(FEW);
+    let in_code = worker.begin({
+        let (old, budget) = (Arc::clone(&old), budget.split());
+        move || scan::scan_code(image, &old, budget)
+    });
     let derived = derive::code(&mut coder, given.derived, &new)?;
-    let matches = control::code(&mut coder, given.matches, (image.size(), given.size), &mut budget)?;
+    let matches = control::code(&mut coder, given.matches, (few.size(), given.size), &mut budget)?;
     let is_fast = given.level == Level::Fast;
     let literals = if is_fast { Vec::new() } else { stored::code(&mut coder, given.literals, &mut budget)? };
-    // Before there is anything else that takes memory.
     let making = map_memory(matches.len());
     budget.take(making)?;
     let map = Map::new(&matches, &old, &new);
     budget.give_back(making);
     budget.take(map.memory())?;
-    let (scanned, mut named) = scan::scan(&mut image, &old, &mut budget)?;
+    let in_code = || in_code.recv().unwrap_or_else(|_| Err(damaged("its code was not scanned")));
+    let (scanned, mut named, image) = scan::scan(&mut few, &old, &mut budget, in_code)?;
     if is_fast {
         // Nothing is told by how often it is used.
         std::mem::take(&mut named.uses).into_iter().for_each(|uses| budget.release(uses));
@@ -123,13 +131,12 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let (size, wanted) = (given.size, given.wanted);
     let regions = derived.iter().map(|derived| derived.region).collect();
     let derivations = Derivations::new(derived, &new, &mut out, &mut budget)?;
-    let (old, new, matches) = (Arc::new(old), Arc::new(new), Arc::new(matches));
+    let matches = Arc::new(matches);
     let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
-    let few = image.again(FEW);
     let shared =
         Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, budget, wanted, misses: None };
     let source = Source { plan, image, scanned, keys, derived: regions, tier: (!is_fast).then_some(tier) };
-    let batches = Batches::new(source, literals, threads);
+    let batches = Batches::new(source, literals, &worker);
     let maker = match is_fast {
         true => Maker::Fast(Box::new(Fast::new(batches))),
         false => Maker::Models(Box::new(Models::new(batches, &tier))),

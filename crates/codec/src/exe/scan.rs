@@ -22,6 +22,7 @@ use super::runs::{Merge, Runs};
 use super::tables::Tables;
 use crate::CodecError;
 
+use code::Code;
 pub(crate) use code::{Checkpoints, instructions_from, reach};
 
 /// What was found.
@@ -38,14 +39,33 @@ pub(crate) struct Named {
     pub(crate) uses: [Uses; 2],
 }
 
-/// Scans the file that `image` reads.
-pub(crate) fn scan(
+/// What is found in code, which is looked at by itself.
+pub(crate) struct InCode<'f> {
+    /// The file, for who reads code next.
+    image: Image<'f>,
+    keys: Keys,
+    code: Code,
+    budget: Budget,
+}
+
+/// Scans the code of the file that `image` reads.
+pub(crate) fn scan_code<'f>(
+    mut image: Image<'f>,
+    layout: &Layout,
+    mut budget: Budget,
+) -> Result<InCode<'f>, CodecError> {
+    let mut keys = Keys::new(layout.range(), image.size(), &mut budget)?;
+    let code = code::scan(&mut image, layout, &mut keys, &mut budget)?;
+    Ok(InCode { image, keys, code, budget })
+}
+
+/// Scans everything else, and puts it together with what was found in code, which comes when it is asked for.
+pub(crate) fn scan<'f>(
     image: &mut Image<'_>,
     layout: &Layout,
     budget: &mut Budget,
-) -> Result<(Scanned, Named), CodecError> {
-    let mut keys = Keys::new(layout.range(), image.size(), budget)?;
-    let code = code::scan(image, layout, &mut keys, budget)?;
+    in_code: impl FnOnce() -> Result<InCode<'f>, CodecError>,
+) -> Result<(Scanned, Named, Image<'f>), CodecError> {
     let mut scanner = Scanner::new(image, layout, budget);
     for region in &layout.regions {
         scanner.region(region);
@@ -53,6 +73,8 @@ pub(crate) fn scan(
     scanner.unwind_data();
     scanner.go_types();
     scanner.exceptions();
+    let InCode { image, mut keys, code, budget: taken } = in_code()?;
+    scanner.budget.join(taken);
     scanner.jump_tables(&code.taken);
     let mut all = scanner.finish()?;
     budget.release(code.taken);
@@ -77,7 +99,7 @@ pub(crate) fn scan(
     }
     keys.seal(budget);
     let uses = [popular::count(code.calls, budget)?, popular::count(code.data, budget)?];
-    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }))
+    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }, image))
 }
 
 /// Collects references.
