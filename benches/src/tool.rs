@@ -83,7 +83,8 @@ open(patch, 'wb').write(made)
                 command
             }
             Tool::Xdelta3 => {
-                let mut command = with("xdelta3", &["-q", "-f", "-e", "-9", "-S", "lzma", "-s"], &[]);
+                let mut command =
+                    with("xdelta3", &["-q", "-f", "-e", "-9", "-S", "lzma", "-B", "268435456", "-s"], &[]);
                 command.args([old, new, patch]);
                 command
             }

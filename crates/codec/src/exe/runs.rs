@@ -13,10 +13,10 @@ use std::vec::IntoIter;
 const RUN: usize = 1 << 15;
 
 /// Bytes of a piece.
-const PIECE: usize = 4 << 10;
+pub(crate) const PIECE: usize = 4 << 10;
 
 /// What a piece of so many bytes takes: with its place in a list that doubles as it grows.
-fn piece_memory(bytes: usize) -> u64 {
+pub(crate) fn piece_memory(bytes: usize) -> u64 {
     (bytes + 9 * WORD) as u64
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn scan<'f>(
             keys.add(found.base, budget)?;
         }
     }
+    tables.finish(budget)?;
     drop(all);
     for base in &layout.bases {
         keys.add(*base, budget)?;

@@ -2,17 +2,22 @@
 //! each block of them begins anew.
 
 use super::delta::{LONGEST, State, put, take};
-use super::memory::{Budget, reserve};
+use super::memory::{Budget, push};
 use super::reference::{Packed, Parts, Reference};
+use super::runs::{PIECE, piece_memory};
 use crate::CodecError;
 
 /// References of a block.
 const BLOCK: usize = 32;
+const _: () = assert!(BLOCK * LONGEST <= PIECE);
 
 #[derive(Default)]
 pub(crate) struct Tables {
     blocks: Vec<Block>,
-    bytes: Vec<u8>,
+    /// Of the blocks, each in one of them: as large as those that runs give back meanwhile, whose place they take.
+    pieces: Vec<Vec<u8>>,
+    /// The last block, which is in none yet.
+    block: Vec<u8>,
     count: usize,
     /// What the next one is told by.
     state: State,
@@ -20,7 +25,7 @@ pub(crate) struct Tables {
     low: u64,
 }
 
-/// Where its first reference is in the file, and where its bytes are.
+/// Where its first reference is in the file, and where its bytes are, counted from the first piece.
 #[derive(Clone, Copy)]
 struct Block {
     start: u32,
@@ -34,15 +39,27 @@ impl Tables {
 
     /// Appends a reference; they must be ascending.
     pub(crate) fn push(&mut self, parts: Parts, budget: &mut Budget) -> Result<(), CodecError> {
-        reserve(&mut self.bytes, LONGEST, budget)?;
         if self.count.is_multiple_of(BLOCK) {
-            reserve(&mut self.blocks, 1, budget)?;
-            self.blocks.push(Block { start: parts.at, place: self.bytes.len() as u32 });
+            self.finish(budget)?;
+            push(&mut self.blocks, Block { start: parts.at, place: 0 }, budget)?;
             self.state = State::default();
         }
-        put(&mut self.bytes, &self.state, &parts);
+        put(&mut self.block, &self.state, &parts);
         self.state.next(parts);
         self.count += 1;
+        Ok(())
+    }
+
+    /// Puts the last block where it can be read.
+    pub(crate) fn finish(&mut self, budget: &mut Budget) -> Result<(), CodecError> {
+        let Some(last) = self.blocks.last_mut().filter(|_| !self.block.is_empty()) else { return Ok(()) };
+        if self.pieces.last().is_none_or(|piece| piece.len() + self.block.len() > PIECE) {
+            budget.take(piece_memory(PIECE))?;
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        let number = self.pieces.len() - 1;
+        last.place = (number * PIECE + self.pieces[number].len()) as u32;
+        self.pieces[number].append(&mut self.block);
         Ok(())
     }
 
@@ -66,7 +83,9 @@ impl Tables {
                 cursor.place = self.blocks.get(cursor.number / BLOCK)?.place as usize;
                 cursor.state = State::default();
             }
-            let parts = take(&self.bytes, &mut cursor.place, &cursor.state);
+            let (piece, mut place) = (self.pieces.get(cursor.place / PIECE)?, cursor.place % PIECE);
+            let parts = take(piece, &mut place, &cursor.state);
+            cursor.place += place - cursor.place % PIECE;
             cursor.state.next(parts);
             cursor.next = Some(Packed::of(&parts).unpack(self.low));
         }
@@ -118,7 +137,10 @@ mod tests {
         let mut budget = Budget::new(u64::MAX);
         let mut tables = Tables::new(0x40_0000);
         packed.iter().for_each(|found| tables.push(found.parts(), &mut budget).expect("memory"));
-        assert!(tables.bytes.len() < 9 * all.len(), "{} bytes", tables.bytes.len());
+        tables.finish(&mut budget).expect("memory");
+        assert!(tables.pieces.len() > 1);
+        let bytes: usize = tables.pieces.iter().map(Vec::len).sum();
+        assert!(bytes < 9 * all.len(), "{bytes} bytes");
         let mut cursor = Cursor::default();
         for start in [0, 1, 700, 640, 645, 4999, 5000, 17, 320, 160, 161] {
             tables.seek(&mut cursor, start);
