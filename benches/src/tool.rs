@@ -83,6 +83,7 @@ open(patch, 'wb').write(made)
                 command
             }
             Tool::Xdelta3 => {
+                // -B: it may look at the whole old file of every pair, not at 64 MB.
                 let mut command =
                     with("xdelta3", &["-q", "-f", "-e", "-9", "-S", "lzma", "-B", "268435456", "-s"], &[]);
                 command.args([old, new, patch]);
