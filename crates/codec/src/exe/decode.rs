@@ -119,11 +119,11 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let in_code = || in_code.recv().unwrap_or_else(|_| Err(damaged("its code was not scanned")));
     let (scanned, mut named, image) = scan::scan(&mut few, &old, &mut budget, in_code)?;
     if is_fast {
-        // Nothing is told by how often it is used.
-        std::mem::take(&mut named.uses).into_iter().for_each(|uses| budget.release(uses));
+        // Nothing is told by how often it is named.
+        std::mem::take(&mut named.by_code).into_iter().for_each(|places| budget.release(places));
     }
     let pages = old.regions.iter().any(|region| region.content == layout::Content::Arm64);
-    let popular = Popular::new(named.uses, &map, (&old, &new), pages, &mut budget)?;
+    let popular = Popular::new(named.by_code, &map, (&old, &new), pages, &mut budget)?;
     let keys = Arc::new(named.keys);
     let targets = Targets::new(Arc::clone(&keys), &map, (&old, &new), &mut budget)?;
     let destinations = Destinations::new(popular);

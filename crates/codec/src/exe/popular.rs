@@ -8,13 +8,13 @@ use super::targets::went;
 use crate::CodecError;
 
 /// Addresses behind the lowest one, ascending, and how often each is named.
-pub(crate) type Uses = Vec<(u32, u32)>;
+type Uses = Vec<(u32, u32)>;
 
 /// More often nothing is counted.
 const MOST: usize = u16::MAX as usize;
 
 /// Counts addresses, each of which stands there as often as it is named.
-pub(crate) fn count(mut places: Vec<u32>, budget: &mut Budget) -> Result<Uses, CodecError> {
+fn count(mut places: Vec<u32>, budget: &mut Budget) -> Result<Uses, CodecError> {
     places.sort_unstable();
     let same = || places.chunk_by(|a, b| a == b);
     let count = same().count();
@@ -32,14 +32,15 @@ pub(crate) struct Popular {
 }
 
 impl Popular {
-    /// Of what old code calls and of what it names as data; of the latter the pages alone, with `pages`.
+    /// Of what old code calls and of what it names as data, as often as it does; of the latter the pages alone, with `pages`.
     pub(crate) fn new(
-        [calls, data]: [Uses; 2],
+        [calls, data]: [Vec<u32>; 2],
         map: &Map,
         (old, new): (&Layout, &Layout),
         pages: bool,
         budget: &mut Budget,
     ) -> Result<Popular, CodecError> {
+        let (calls, data) = (count(calls, budget)?, count(data, budget)?);
         let (low_before, low) = (old.range().0, new.range().0);
         let mut ranks = |mut uses: Uses, mask: u64| {
             let mut cursor = 0;

@@ -16,7 +16,6 @@ use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Content, Layout, Region};
 use super::memory::Budget;
-use super::popular::{self, Uses};
 use super::reference::{Packed, Reference};
 use super::runs::{Merge, Runs};
 use super::tables::Tables;
@@ -35,8 +34,8 @@ pub(crate) struct Scanned {
 /// All targets and bases, those of code too.
 pub(crate) struct Named {
     pub(crate) keys: Keys,
-    /// What code calls, and what it names as data.
-    pub(crate) uses: [Uses; 2],
+    /// What code calls, and what it names as data, each as often as it does: behind the lowest address.
+    pub(crate) by_code: [Vec<u32>; 2],
 }
 
 /// What is found in code, which is looked at by itself.
@@ -99,8 +98,8 @@ pub(crate) fn scan<'f>(
         keys.add(*base, budget)?;
     }
     keys.seal(budget);
-    let uses = [popular::count(code.calls, budget)?, popular::count(code.data, budget)?];
-    Ok((Scanned { tables, checkpoints: code.checkpoints }, Named { keys, uses }, image))
+    let Code { checkpoints, calls, data, .. } = code;
+    Ok((Scanned { tables, checkpoints }, Named { keys, by_code: [calls, data] }, image))
 }
 
 /// Collects references.
