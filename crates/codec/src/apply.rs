@@ -2,7 +2,8 @@
 
 use crate::coding::Coding;
 use crate::old::OldFile;
-use crate::output::{Download, write_exactly};
+use crate::output::{Download, ended, write_exactly};
+use crate::worker::Worker;
 use crate::{CodecError, Header, ReadAt, header};
 use std::io::{Read, Write};
 
@@ -77,10 +78,14 @@ fn run(
     if header.memory > limits.memory {
         return Err(CodecError::Memory { what: WHAT, needs: header.memory, limit: limits.memory });
     }
-    let old = OldFile::open(old, header)?;
     let found = std::thread::scope(|threads| {
-        let mut decoded = coding.decode(header, body, old, threads)?;
-        write_exactly(&mut decoded, new, header.to_size, WHAT)
+        let worker = Worker::new(Some(threads), "digests");
+        let file = OldFile::open(old, header)?;
+        let checked = worker.begin(move || OldFile::check(old, header));
+        // What comes before the first byte of the new file is read meanwhile.
+        let decoded = coding.decode(header, body, file, threads);
+        checked.recv().unwrap_or_else(|_| Err(ended()))?;
+        write_exactly(&mut decoded?, new, header.to_size, WHAT, &worker)
     })?;
     if found != header.to {
         return Err(CodecError::WrongNew { expected: header.to, found });

@@ -58,7 +58,6 @@ mod tier;
 mod unit;
 mod window;
 mod windows;
-mod worker;
 mod written;
 mod x86;
 

@@ -3,6 +3,7 @@
 use crate::CodecError;
 use crate::output::{Download, write_exactly};
 use crate::window::{Frames, LEAST_MEMORY, MAX_FULL_LOG, log_within};
+use crate::worker::Worker;
 use std::io::{Read, Write};
 use upstep_model::Digest;
 
@@ -24,7 +25,10 @@ pub fn decompress(
     let no_room = CodecError::Memory { what: WHAT, needs: LEAST_MEMORY, limit: memory_limit };
     let log = log_within(memory_limit, MAX_FULL_LOG).ok_or(no_room)?;
     let mut frames = Frames::new(Download(full), WHAT, log)?;
-    write_exactly(&mut frames, artifact, expected_size, WHAT)
+    std::thread::scope(|threads| {
+        let worker = Worker::new(Some(threads), "digests");
+        write_exactly(&mut frames, artifact, expected_size, WHAT, &worker)
+    })
 }
 
 #[cfg(feature = "encode")]

@@ -28,6 +28,7 @@ mod number;
 mod old;
 mod output;
 mod window;
+mod worker;
 mod zeros;
 
 pub use apply::{ApplyLimits, Patch, apply};

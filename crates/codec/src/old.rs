@@ -5,7 +5,7 @@ use crate::{CodecError, Header};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use upstep_model::Digester;
+use upstep_model::{Digest, Digester};
 
 /// A file that is read at any position without a cursor. A memory map would be faster and is
 /// not used: it needs unsafe code, and the process dies of SIGBUS when somebody shortens the file.
@@ -86,32 +86,39 @@ pub(crate) struct OldFile<'a> {
     blocks: Vec<Block>,
 }
 
+fn io(source: io::Error) -> CodecError {
+    CodecError::Io { operation: "read the old file", source }
+}
+
+fn wrong(header: &Header, found: Option<Digest>, found_size: u64) -> CodecError {
+    CodecError::WrongOld { expected: header.from, expected_size: header.from_size, found, found_size }
+}
+
 struct Block {
     number: u64,
     bytes: Vec<u8>,
 }
 
 impl<'a> OldFile<'a> {
-    /// Takes `file` if it is the one that the header names; reads it once from end to end.
+    /// Takes `file` if it is as long as the header says.
     pub(crate) fn open(file: &'a dyn ReadAt, header: &Header) -> Result<Self, CodecError> {
-        let io = |source| CodecError::Io { operation: "read the old file", source };
         let size = file.size().map_err(io)?;
-        let wrong = |found, found_size| CodecError::WrongOld {
-            expected: header.from,
-            expected_size: header.from_size,
-            found,
-            found_size,
-        };
         if size != header.from_size {
-            return Err(wrong(None, size));
+            return Err(wrong(header, None, size));
         }
+        Ok(OldFile { file, start: 0, size, position: 0, blocks: Vec::new() })
+    }
+
+    /// Fails unless `file` is the one that the header names; reads it once from end to end.
+    pub(crate) fn check(file: &dyn ReadAt, header: &Header) -> Result<(), CodecError> {
+        let size = header.from_size;
         let mut digester = Digester::new();
         let mut buffer = vec![0; BLOCK];
         let mut position = 0;
         while position < size {
             let want = buffer.len().min(usize::try_from(size - position).unwrap_or(usize::MAX));
             match file.read_at(&mut buffer[..want], position) {
-                Ok(0) => return Err(wrong(None, position)),
+                Ok(0) => return Err(wrong(header, None, position)),
                 Ok(length) => {
                     digester.update(&buffer[..length]);
                     position += length as u64;
@@ -121,10 +128,7 @@ impl<'a> OldFile<'a> {
             }
         }
         let found = digester.finish();
-        if found != header.from {
-            return Err(wrong(Some(found), size));
-        }
-        Ok(OldFile { file, start: 0, size, position: 0, blocks: Vec::new() })
+        if found == header.from { Ok(()) } else { Err(wrong(header, Some(found), size)) }
     }
 
     /// Takes bytes that need no check.

@@ -4,6 +4,7 @@
 use super::batch::{Batch, Item};
 use super::body::Plan;
 use super::coder::{Coder, damaged};
+use super::control::neighbour;
 use super::image::Image;
 use super::keys::Keys;
 use super::layout::Region;
@@ -16,6 +17,11 @@ use std::sync::Arc;
 
 /// Bytes of a gap that are made at once.
 const CHUNK: usize = 8 << 10;
+
+/// How many matches on each side are asked about a branch: at level `fast` fewer, since most of the time goes to
+/// those that lie far away.
+const NEIGHBOURS: usize = 60;
+const FAST_NEIGHBOURS: usize = 16;
 
 /// What it is made from.
 pub(crate) struct Source<'a> {
@@ -163,7 +169,17 @@ impl<'a, C: Coder> Ahead<'a, C> {
         let references = &self.window.references;
         batch.bytes.extend_from_slice(&self.window.bytes);
         batch.classes.extend_from_slice(&self.window.classes);
+        let first = batch.references.len();
         batch.references.extend_from_slice(references);
+        let reach = if self.literals.is_some() { NEIGHBOURS } else { FAST_NEIGHBOURS };
+        for branch in batch.references[first..].iter_mut().filter(|found| found.is_branch()) {
+            let beside = |offset| neighbour(&plan.matches, self.current, offset, reach);
+            if let Some((new, by)) = plan.old.offset(branch.target).and_then(beside)
+                && let Some(new) = plan.new.address(new)
+            {
+                branch.lead(new, by);
+            }
+        }
         batch.numbers.extend(references.iter().map(|found| keys.find(found.target).map_or(u32::MAX, |at| at as u32)));
         batch.items.push(Item::Copy { from, length, references: references.len() });
         self.at += length;

@@ -4,8 +4,8 @@
 use super::ahead::{Ahead, Source};
 use super::batch::{BATCH_MEMORY, Batch, Item};
 use super::coder::{Coder, damaged};
-use super::worker::Worker;
 use crate::CodecError;
+use crate::worker::Worker;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Batches that there are: one that is used, one that is made, and one that waits.

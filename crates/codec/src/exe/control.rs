@@ -157,28 +157,29 @@ fn choose(recent: &[i64; RECENT], wanted: i64) -> (Seek, usize) {
     best.map_or((Seek::Far, 0), |(_, place)| (Seek::Near, place))
 }
 
-/// Where an offset of the old file went, as far as the matches beside one tell.
+/// The match that tells where an offset of the old file went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Neighbour {
-    /// A match holds it.
-    Inside(usize),
-    /// A match ends near it.
-    Beside(usize),
-    None,
+    /// It ends near the offset.
+    Beside = 1,
+    /// It holds the offset.
+    Inside = 2,
 }
 
-/// Looks among the `reach` matches on each side of match `at` for the one that holds `offset`.
+/// Looks among the `reach` matches on each side of match `at` for the one that holds `offset` of the old file, or
+/// else the one that ends nearest. The offset that it has in the new file, and by what.
 #[inline(always)]
-pub(crate) fn neighbour(matches: &[Match], at: usize, offset: usize, reach: usize) -> Neighbour {
+pub(crate) fn neighbour(matches: &[Match], at: usize, offset: usize, reach: usize) -> Option<(usize, Neighbour)> {
     let inside = |found: &Match| offset.wrapping_sub(found.old as usize) < found.length as usize;
-    if inside(&matches[at]) {
-        return Neighbour::Inside(matches[at].new as usize + (offset - matches[at].old as usize));
+    let here = matches.get(at)?;
+    if inside(here) {
+        return Some((here.new as usize + (offset - here.old as usize), Neighbour::Inside));
     }
     neighbour_beside(matches, at, offset, reach)
 }
 
 #[inline(never)]
-fn neighbour_beside(matches: &[Match], at: usize, offset: usize, reach: usize) -> Neighbour {
+fn neighbour_beside(matches: &[Match], at: usize, offset: usize, reach: usize) -> Option<(usize, Neighbour)> {
     /// Farther from a match than this nothing is said.
     const NEAR: usize = 512;
     let mut best = (NEAR, 0);
@@ -201,11 +202,11 @@ fn neighbour_beside(matches: &[Match], at: usize, offset: usize, reach: usize) -
     look(&matches[at]);
     for step in 1..=reach {
         if let Some(new) = matches.get(at + step).and_then(&mut look) {
-            return Neighbour::Inside(new);
+            return Some((new, Neighbour::Inside));
         }
         if let Some(new) = at.checked_sub(step).and_then(|at| matches.get(at)).and_then(&mut look) {
-            return Neighbour::Inside(new);
+            return Some((new, Neighbour::Inside));
         }
     }
-    if best.0 < NEAR { Neighbour::Beside(best.1) } else { Neighbour::None }
+    (best.0 < NEAR).then_some((best.1, Neighbour::Beside))
 }

@@ -9,7 +9,7 @@ use super::bit::{Bit, Mixed, bits_of, hash};
 use super::body::Shared;
 use super::class::{ARM64, CLASS, JUMP8, START};
 use super::coder::{Coder, Stream};
-use super::control::{Neighbour, neighbour};
+use super::control::neighbour;
 use super::field::{Kind, is_leb_of, word};
 use super::hits::{Hits, Manner};
 use super::reference::Reference;
@@ -327,8 +327,8 @@ fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece)
         }
         if window.classes[at] & CLASS == JUMP8 {
             let target = (window.start + at + 1).checked_add_signed(isize::from(window.bytes[at] as i8));
-            let new = target.map(|target| neighbour(&shared.matches, shared.current, target, SHORT_NEIGHBOURS));
-            if let Some(Neighbour::Inside(new) | Neighbour::Beside(new)) = new {
+            let new = target.and_then(|target| neighbour(&shared.matches, shared.current, target, SHORT_NEIGHBOURS));
+            if let Some((new, _)) = new {
                 let distance = new as i64 - (here + 1) as i64;
                 if let (Ok(distance), Some(byte)) = (i8::try_from(distance), shared.out.tail_mut(here).first_mut()) {
                     *byte = distance as u8;

@@ -21,11 +21,11 @@ use super::stored;
 use super::targets::Targets;
 use super::tier::{self, Tier};
 use super::window::WINDOW_MEMORY;
-use super::worker::{Threads, Worker};
 use super::written::Written;
 use crate::error::carry;
 use crate::old::OldFile;
 use crate::window::{FirstFrame, MIN_LOG};
+use crate::worker::{Threads, Worker};
 use crate::{CodecError, Header, Level};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -101,7 +101,7 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
 ) -> Result<Body<'a, C>, CodecError> {
     let tier = Tier::of(given.level);
     let (old, new) = (Arc::new(old), Arc::new(new));
-    let worker = Worker::new(threads);
+    let worker = Worker::new(threads, "ahead");
     let mut few = image.again(FEW);
     let in_code = worker.begin({
         let (old, budget) = (Arc::clone(&old), budget.split());

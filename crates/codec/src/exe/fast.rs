@@ -29,10 +29,6 @@ const WHAT: &str = "patch";
 /// Bytes of the first frame that are read at once.
 const PIECE: usize = 64 << 10;
 
-/// How many matches on each side are asked about a jump: fewer than at other levels, since most of the time goes
-/// to those that lie far away.
-const NEIGHBOURS: usize = 16;
-
 /// The largest window of the lanes.
 pub(crate) const MAX_LOG: u32 = 27;
 
@@ -195,7 +191,7 @@ fn amend<C: Coder>(shared: &mut Shared<'_, C>, lane: Lane, at: usize, length: us
 #[inline(always)]
 fn reference<C: Coder>(shared: &mut Shared<'_, C>, found: &Reference, number: usize, (at, into): (usize, usize)) {
     let (kind, size) = (found.kind, found.kind.size());
-    let Some(guess) = hits::guess(shared, found, number, (at, into), NEIGHBOURS) else {
+    let Some(guess) = hits::guess(shared, found, number, (at, into)) else {
         amend(shared, Lane::Field, at, size);
         return;
     };

@@ -4,7 +4,7 @@
 use super::bit::{Bit, Mixed, bits_of, hash, unzigzag, zigzag};
 use super::body::Shared;
 use super::coder::{Coder, Stream};
-use super::control::{Neighbour, neighbour};
+use super::control::Neighbour;
 use super::destinations::Reach;
 use super::field::{KINDS, Kind, Use, word};
 use super::number::Number;
@@ -13,9 +13,6 @@ use super::targets::{BEFORE_LINES, NO_LINE, Target};
 use super::tier::{HIT, Tier};
 
 const LIMIT: u32 = 120;
-
-/// How many matches on each side are asked about a jump.
-const NEIGHBOURS: usize = 60;
 
 /// Targets that are as near to the guess are coded by their distance.
 const NEAR: u64 = 1 << 13;
@@ -84,7 +81,7 @@ impl Hits {
         (at, into): (usize, usize),
         manner: &Manner,
     ) -> bool {
-        let Some(made) = guess(shared, found, number, (at, into), NEIGHBOURS) else { return true };
+        let Some(made) = guess(shared, found, number, (at, into)) else { return true };
         let (kind, shift, usage) = (found.kind, found.shift, found.usage as usize);
         let Guess { target, place, value: guess, source, page_differs } = &made;
         let (base, address, guess, source) = (place.base, place.address, *guess, *source);
@@ -221,15 +218,13 @@ pub(crate) struct Guess {
 }
 
 /// Guesses the target of the reference at `at` of the new file, `into` behind where its match begins; `number`
-/// is that of the old target. As many matches on each side as `neighbours` are asked about a jump. `None` for what has
-/// no address.
+/// is that of the old target. `None` for what has no address.
 #[inline(always)]
 pub(crate) fn guess<C>(
     shared: &Shared<'_, C>,
     found: &Reference,
     number: usize,
     (at, into): (usize, usize),
-    neighbours: usize,
 ) -> Option<Guess> {
     let address = shared.new.address(at)?;
     let kind = found.kind;
@@ -244,10 +239,12 @@ pub(crate) fn guess<C>(
         value = value.wrapping_add(shared.targets.line_shift(number, found.target) as u64);
     }
     let mut source = Source::Map;
-    if (found.usage == Use::Jump || kind == Kind::Branch19)
-        && let Some((better, strength)) = by_neighbours(shared, found.target, target.is_known, neighbours)
-    {
-        (value, source) = (better, strength);
+    if found.is_branch() {
+        match found.led() {
+            Some((new, Neighbour::Inside)) => (value, source) = (new, Source::Strong),
+            Some((new, Neighbour::Beside)) if !target.is_known => (value, source) = (new, Source::Weak),
+            _ => {}
+        }
     }
     if kind.is_span() {
         let before = found.target.wrapping_sub(found.base);
@@ -311,17 +308,6 @@ fn page<C>(shared: &Shared<'_, C>, found: &Reference, at: usize, into: usize) ->
     let bytes = shared.out.from(at - distance).get(..4)?;
     let address = shared.new.address(at - distance)?;
     (word(bytes) & 0x9f00_0000 == 0x9000_0000).then(|| Kind::Page.read(0, 0, bytes, address))
-}
-
-/// A jump mostly goes to where the code around it went.
-fn by_neighbours<C>(shared: &Shared<'_, C>, target: u64, is_known: bool, reach: usize) -> Option<(u64, Source)> {
-    let offset = shared.old.offset(target)?;
-    let (new, source) = match neighbour(&shared.matches, shared.current, offset, reach) {
-        Neighbour::Inside(new) => (new, Source::Strong),
-        Neighbour::Beside(new) if !is_known => (new, Source::Weak),
-        _ => return None,
-    };
-    Some((shared.new.address(new)?, source))
 }
 
 /// Whether a length may be in such a field.

@@ -1,5 +1,6 @@
 //! A field of the old file that holds an address.
 
+use super::control::Neighbour;
 use super::field::{KINDS, Kind, Use};
 use super::targets::{BEFORE_LINES, LINES};
 
@@ -7,7 +8,8 @@ use super::targets::{BEFORE_LINES, LINES};
 pub(crate) struct Reference {
     /// The address that it holds.
     pub(crate) target: u64,
-    /// The address that the field is relative to, where that is not its own.
+    /// The address that the field is relative to, where that is not its own. For a branch, once it was
+    /// [led](Reference::lead), where its target went.
     pub(crate) base: u64,
     /// Its offset.
     pub(crate) at: u32,
@@ -15,7 +17,7 @@ pub(crate) struct Reference {
     /// A scale, or a distance to the end of an instruction.
     pub(crate) shift: i8,
     pub(crate) usage: Use,
-    /// For [`Kind::InPage`]: how many words before it the page is.
+    /// For [`Kind::InPage`]: how many words before it the page is. For a branch that was led: how that is known.
     pub(crate) words: u8,
 }
 
@@ -26,6 +28,23 @@ impl Reference {
 
     pub(crate) fn end(&self) -> usize {
         self.at as usize + self.kind.size()
+    }
+
+    /// Whether it mostly leads to where the code around it went. Such a field is relative to itself.
+    #[inline(always)]
+    pub(crate) fn is_branch(&self) -> bool {
+        self.usage == Use::Jump || self.kind == Kind::Branch19
+    }
+
+    /// Notes where the matches beside the branch say that its target went.
+    pub(crate) fn lead(&mut self, new: u64, by: Neighbour) {
+        (self.base, self.words) = (new, by as u8);
+    }
+
+    /// Where they say that it went.
+    #[inline(always)]
+    pub(crate) fn led(&self) -> Option<(u64, Neighbour)> {
+        [Neighbour::Beside, Neighbour::Inside].into_iter().find(|by| *by as u8 == self.words).map(|by| (self.base, by))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A thread that does what needs nothing of the models, beside them. Where none can be had, whoever asks does it.
+//! A thread that does something beside the one that asks for it. Where none can be had, whoever asks does it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, Scope};
@@ -14,10 +14,11 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(threads: Option<Threads<'a, '_>>) -> Self {
+    /// One whose thread has this name.
+    pub(crate) fn new(threads: Option<Threads<'a, '_>>, name: &str) -> Self {
         let (jobs, given) = channel::<Job<'a>>();
         let work = move || given.into_iter().for_each(|job| job());
-        let thread = Builder::new().name("ahead".into());
+        let thread = Builder::new().name(name.into());
         let is_there = threads.is_some_and(|threads| thread.spawn_scoped(threads, work).is_ok());
         Worker { jobs: is_there.then_some(jobs) }
     }
