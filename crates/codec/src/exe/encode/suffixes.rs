@@ -14,7 +14,7 @@ pub(super) struct Suffixes {
 }
 
 /// A longer text has a table of three bytes: 64 MB, and a third of the steps less.
-const LONG: usize = 4 << 20;
+const LONG: usize = 8 << 20;
 
 impl Suffixes {
     pub(super) fn new(text: &[u8]) -> Self {
