@@ -1,12 +1,12 @@
 //! Sizes, times and memory of patches on every pair of programs that is there.
 //!
-//! `cargo bench -p upstep-benches --bench sizes -- [--only NAME] [--pair NAME OLD NEW]
+//! `cargo bench -p upstep-benches --bench sizes -- [--only NAME[@VERSION]] [--pair NAME OLD NEW]
 //! [--require-peers]`
 
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use upstep_benches::corpus::Corpus;
+use upstep_benches::corpus::{Corpus, asks};
 use upstep_benches::measure::measure;
 use upstep_benches::pair::{self, Pair};
 use upstep_benches::report::Report;
@@ -15,8 +15,8 @@ use upstep_benches::{BenchError, ours};
 
 #[derive(Parser)]
 struct Args {
-    /// Measure only programs whose name begins so
-    #[arg(long)]
+    /// Measure only programs whose name begins so; VERSION: only the pair that ends with it
+    #[arg(long, value_name = "NAME[@VERSION]")]
     only: Vec<String>,
     /// Measure two files, and nothing else unless --only says so too
     #[arg(long, num_args = 3, value_names = ["NAME", "OLD", "NEW"])]
@@ -84,7 +84,7 @@ fn pairs(args: &Args) -> Result<Vec<Pair>, BenchError> {
         }
     }
     if !args.only.is_empty() {
-        pairs.retain(|pair| args.only.iter().any(|name| pair.program.starts_with(name)));
+        pairs.retain(|pair| args.only.iter().any(|pattern| asks(pattern, &pair.program, &pair.new.0)));
     }
     for given in args.pair.chunks_exact(3) {
         let side = |version: &str, path: &String| (version.to_owned(), PathBuf::from(path));

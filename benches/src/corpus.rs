@@ -68,6 +68,12 @@ impl Program {
     }
 }
 
+/// Whether a pattern, NAME or NAME@VERSION, asks for a version of a program; NAME may be the beginning of a name.
+pub fn asks(pattern: &str, program: &str, version: &str) -> bool {
+    let (name, wanted) = pattern.split_once('@').map_or((pattern, None), |(name, wanted)| (name, Some(wanted)));
+    program.starts_with(name) && wanted.is_none_or(|wanted| wanted == version)
+}
+
 /// The digest of a file, which is never in memory as a whole: a child process inherits the peak
 /// of its parent in what the system counts as its own.
 pub fn digest(path: &Path) -> Result<Digest, BenchError> {

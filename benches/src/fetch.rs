@@ -1,6 +1,6 @@
 //! Fetching the corpus with the ordinary package clients.
 
-use crate::corpus::{Corpus, Pin, Program, Registry, digest};
+use crate::corpus::{Corpus, Pin, Program, Registry, asks, digest};
 use crate::{BenchError, child};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,22 @@ use std::process::Command;
 /// there is no pattern. NAME may be the beginning of a name.
 pub fn fetch(corpus: &Corpus, patterns: &[String]) -> Result<(), BenchError> {
     for pattern in patterns {
-        let known =
-            corpus.programs.iter().any(|program| program.releases.iter().any(|pin| asks(pattern, program, pin)));
+        let known = corpus
+            .programs
+            .iter()
+            .any(|program| program.releases.iter().any(|pin| asks(pattern, &program.name, &pin.version)));
         if !known {
             return Err(BenchError::NoMatch { pattern: pattern.clone() });
         }
     }
     for program in &corpus.programs {
         for pin in &program.releases {
-            if patterns.is_empty() || patterns.iter().any(|pattern| asks(pattern, program, pin)) {
+            if patterns.is_empty() || patterns.iter().any(|pattern| asks(pattern, &program.name, &pin.version)) {
                 one(program, pin)?;
             }
         }
     }
     Ok(())
-}
-
-fn asks(pattern: &str, program: &Program, pin: &Pin) -> bool {
-    let (name, version) = pattern.split_once('@').map_or((pattern, None), |(name, version)| (name, Some(version)));
-    program.name.starts_with(name) && version.is_none_or(|version| version == pin.version)
 }
 
 fn one(program: &Program, pin: &Pin) -> Result<(), BenchError> {
@@ -117,7 +114,7 @@ mod tests {
         let count = |pattern: &str| {
             let pins =
                 corpus.programs.iter().flat_map(|program| program.releases.iter().map(move |pin| (program, pin)));
-            pins.filter(|(program, pin)| asks(pattern, program, pin)).count()
+            pins.filter(|(program, pin)| asks(pattern, &program.name, &pin.version)).count()
         };
         assert_eq!(count("ruff-linux-x64@0.17.5"), 1);
         assert_eq!(count("ruff-linux-x64"), 4);

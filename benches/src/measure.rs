@@ -9,6 +9,9 @@ use crate::{BenchError, ours, output};
 use std::fs;
 use std::path::Path;
 
+/// How often a patch is applied.
+const APPLIES: usize = 3;
+
 /// Lets each of `tools` make and apply a patch. A tool that fails is reported, not fatal.
 pub fn measure(pair: &Pair, tools: &[Tool]) -> Result<Measured, BenchError> {
     let (old, new) = (&pair.old.1, &pair.new.1);
@@ -41,7 +44,7 @@ fn packed(new: &Path, scratch: &Path) -> Result<Cost, BenchError> {
     let (file, compressed) = (scratch.join("file"), scratch.join("file.xz"));
     fs::copy(new, &file).map_err(BenchError::io("copy", new))?;
     let diff = child::measure(&mut xz::compress(&file))?;
-    let apply = child::measure(&mut xz::unpack(&compressed))?;
+    let apply = child::quickest(APPLIES, || xz::unpack(&compressed))?;
     Ok(Cost { bytes: length(&compressed)?, diff, apply })
 }
 
@@ -54,7 +57,7 @@ fn one(tool: Tool, old: &Path, new: &Path, scratch: &Path) -> Result<Cost, Bench
         }
     }
     let diff: Usage = child::measure(&mut tool.diff(old, new, &patch))?;
-    let apply = child::measure(&mut tool.apply(old, &patch, &again))?;
+    let apply = child::quickest(APPLIES, || tool.apply(old, &patch, &again))?;
     let (expected, found) = (digest(new)?, digest(&again)?);
     if expected != found {
         return Err(BenchError::Digest { path: again, expected, found });

@@ -123,7 +123,7 @@ fn apply(report: &Report) -> Result<String, BenchError> {
         for tool in tools(report) {
             if let Some(cost) = pair.by(tool) {
                 let share = cost.bytes as f64 / xz.bytes.max(1) as f64;
-                let time = cost.apply.cpu_seconds.max(0.001) / xz.apply.cpu_seconds.max(0.001);
+                let time = cost.apply.wall_seconds.max(0.001) / xz.apply.wall_seconds.max(0.001);
                 points.push((tool, time, share));
             }
         }
@@ -139,7 +139,7 @@ fn apply(report: &Report) -> Result<String, BenchError> {
             .y_label_area_size(64)
             .build_cartesian_2d((across.0..across.1).log_scale(), (up.0..up.1).log_scale())
             .map_err(said)?;
-        mesh(chart.configure_mesh(), "processor time to apply, xz -d = 1", "bytes, full = 1")?;
+        mesh(chart.configure_mesh(), "time to apply from start to end, xz -d = 1", "bytes, full = 1")?;
         let dots = points.iter().map(|(tool, time, share)| Circle::new((*time, *share), 4, colour(*tool).filled()));
         chart.draw_series(dots).map(drop).map_err(said)
     })

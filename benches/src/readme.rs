@@ -54,6 +54,7 @@ pub fn tables(report: &Report, scaling: Option<&Scaling>) -> String {
     if report.pairs.iter().any(|pair| pair.xz.is_some()) {
         text.push_str("\n![Patch size against the time to apply it](docs/plots/apply.svg)\n");
     }
+    text.push_str(&waiting(report).unwrap_or_default());
     if let Some(largest) = report.pairs.iter().max_by_key(|pair| pair.new_bytes) {
         text.push_str(&costs(largest, &tools));
     }
@@ -90,11 +91,28 @@ fn ratio(report: &Report, tool: Tool) -> Option<f64> {
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
+/// How long applying our patches takes, measured by unpacking the full download.
+fn waiting(report: &Report) -> Option<String> {
+    let ratios = report.pairs.iter().filter_map(|pair| {
+        let (ours, xz) = (pair.by(Tool::Upstep)?, pair.xz.as_ref()?);
+        Some((ours.apply.wall_seconds / xz.apply.wall_seconds.max(0.001), pair))
+    });
+    let ratios: Vec<_> = ratios.collect();
+    let mean = (ratios.iter().map(|(ratio, _)| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    let (least, _) = ratios.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (most, pair) = ratios.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(format!(
+        "\nFrom start to end, applying a patch of Upstep's takes {mean:.2} times as long as `xz -d` of the full download \
+         (geometric mean; {least:.2} to {most:.2}, which is {} {} to {}).\n",
+        pair.program, pair.from, pair.to
+    ))
+}
+
 /// Time and memory on one pair.
 fn costs(pair: &Measured, tools: &[Tool]) -> String {
     let mut text = format!(
-        "\nWhat that costs on the largest pair, {} {} to {} ({} bytes): processor seconds, and peak memory in MB.\n\n\
-         | | Diff s | MB | Apply s | MB |\n|---|--:|--:|--:|--:|\n",
+        "\nWhat that costs on the largest pair, {} {} to {} ({} bytes): processor seconds, from start \
+         to end, and peak memory in MB.\n\n| | Diff s | MB | Apply s | start to end | MB |\n|---|--:|--:|--:|--:|--:|\n",
         pair.program,
         pair.from,
         pair.to,
@@ -104,10 +122,11 @@ fn costs(pair: &Measured, tools: &[Tool]) -> String {
     for (name, Cost { diff, apply, .. }) in patches.chain(pair.xz.iter().map(|cost| ("the full, xz -9e", cost))) {
         let _ = writeln!(
             text,
-            "| {name} | {:.1} | {} | {:.2} | {} |",
+            "| {name} | {:.1} | {} | {:.2} | {:.2} | {} |",
             diff.cpu_seconds,
             megabytes(diff),
             apply.cpu_seconds,
+            apply.wall_seconds,
             megabytes(apply)
         );
     }
@@ -138,7 +157,7 @@ mod tests {
         assert!(text.contains("| hello | 1.0.0 to 1.1.0 | 345,678 | 2,000 | **1,000** | failed |"), "{text}");
         assert!(text.contains("HDiffPatch on 1. HDiffPatch takes 0.50 times"), "{text}");
         assert!(text.contains("not measured: bsdiff, xdelta3."), "{text}");
-        assert!(text.contains("| Upstep | 0.5 | 13 | 0.50 | 13 |"), "{text}");
+        assert!(text.contains("| Upstep | 0.5 | 13 | 0.50 | 1.00 | 13 |"), "{text}");
     }
 
     #[test]

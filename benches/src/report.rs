@@ -62,7 +62,7 @@ pub struct Cost {
     pub bytes: u64,
     /// What making it took.
     pub diff: Usage,
-    /// What applying it took.
+    /// What applying it took, the quickest of some times.
     pub apply: Usage,
 }
 
@@ -118,18 +118,19 @@ impl fmt::Display for Measured {
         )?;
         writeln!(
             f,
-            "  {:<18} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            "", "patch", "of full", "diff s", "MB", "apply s", "MB"
+            "  {:<18} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
+            "", "patch", "of full", "diff s", "MB", "apply s", "wall s", "MB"
         )?;
         let row = |f: &mut fmt::Formatter<'_>, name: &str, cost: &Cost| {
             writeln!(
                 f,
-                "  {name:<18} {:>10} {:>7.1}% {:>8.2} {:>8} {:>8.2} {:>8}",
+                "  {name:<18} {:>10} {:>7.1}% {:>8.2} {:>8} {:>8.2} {:>8.2} {:>8}",
                 cost.bytes,
                 cost.bytes as f64 * 100.0 / (*full_bytes).max(1) as f64,
                 cost.diff.cpu_seconds,
                 megabytes(&cost.diff),
                 cost.apply.cpu_seconds,
+                cost.apply.wall_seconds,
                 megabytes(&cost.apply),
             )
         };
