@@ -43,31 +43,15 @@ impl Plan<'_> {
 pub(crate) struct Shared<'a, C> {
     pub(crate) coder: C,
     pub(crate) out: Written,
-    pub(crate) old: Arc<Layout>,
-    pub(crate) new: Arc<Layout>,
-    pub(crate) matches: Arc<Vec<Match>>,
+    pub(crate) plan: Plan<'a>,
     /// The match that is being made.
     pub(crate) current: usize,
     pub(crate) map: Map,
     pub(crate) targets: Targets,
     pub(crate) destinations: Destinations,
     pub(crate) budget: Budget,
-    /// The new file; the decoder has none.
-    pub(crate) wanted: &'a [u8],
     /// For the encoder: where the misses are, once it knows.
     pub(crate) misses: Option<Vec<usize>>,
-}
-
-impl<C> Shared<'_, C> {
-    #[inline(always)]
-    pub(crate) fn wanted(&self, at: usize) -> u8 {
-        self.wanted.get(at).copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    pub(crate) fn wanted_from(&self, at: usize) -> &[u8] {
-        self.wanted.get(at..).unwrap_or_default()
-    }
 }
 
 pub(crate) struct Body<'a, C> {
@@ -76,7 +60,6 @@ pub(crate) struct Body<'a, C> {
     image: Image<'a>,
     maker: Maker<'a, C>,
     derivations: Derivations,
-    size: usize,
 }
 
 /// What makes gaps and matches.
@@ -86,24 +69,18 @@ pub(crate) enum Maker<'a, C> {
 }
 
 impl<'a, C: Coder + 'a> Body<'a, C> {
-    pub(crate) fn new(
-        shared: Shared<'a, C>,
-        image: Image<'a>,
-        maker: Maker<'a, C>,
-        derivations: Derivations,
-        size: usize,
-    ) -> Self {
-        Body { shared, image, maker, derivations, size }
+    pub(crate) fn new(shared: Shared<'a, C>, image: Image<'a>, maker: Maker<'a, C>, derivations: Derivations) -> Self {
+        Body { shared, image, maker, derivations }
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.shared.out.len() >= self.size
+        self.shared.out.len() >= self.shared.plan.size
     }
 
     /// The coder, for what comes next.
     pub(crate) fn into_coder(mut self) -> Result<C, CodecError> {
         if let Maker::Fast(_) = self.maker {
-            self.shared.coder.lanes().end(self.size)?;
+            self.shared.coder.lanes().end(self.shared.plan.size)?;
         }
         Ok(self.shared.coder)
     }
@@ -117,7 +94,7 @@ impl<'a, C: Coder + 'a> Body<'a, C> {
                 Ok((self.shared.coder, literals, misses))
             }
             Maker::Fast(_) => {
-                self.shared.coder.lanes().end(self.size)?;
+                self.shared.coder.lanes().end(self.shared.plan.size)?;
                 Ok((self.shared.coder, None, Vec::new()))
             }
         }
@@ -129,8 +106,8 @@ impl<'a, C: Coder + 'a> Body<'a, C> {
         if let Maker::Fast(_) = self.maker {
             self.shared.coder.lanes().begin(at)?;
         }
-        let next = self.shared.matches.get(self.shared.current).copied();
-        let gap_end = next.map_or(self.size, |found| found.new as usize);
+        let next = self.shared.plan.matches.get(self.shared.current).copied();
+        let gap_end = next.map_or(self.shared.plan.size, |found| found.new as usize);
         let derived_at = self.derivations.gap_end(at, gap_end);
         match &mut self.maker {
             _ if at < gap_end && derived_at == at => self.derivations.make(&mut self.shared, &mut self.image)?,

@@ -141,7 +141,7 @@ impl Copier {
                 next += 1;
             }
             let found = references.get(next).filter(|found| found.start() < window.start + end);
-            let found = found.filter(|_| shared.new.address(here).is_some()).copied();
+            let found = found.filter(|_| shared.plan.new.address(here).is_some()).copied();
             let unit = Unit::new(window, at, end, found.as_ref());
             if let (Some(found), true) = (&found, unit.is_field_alone()) {
                 let manner = Manner { is_certain: false, since: self.since };
@@ -289,13 +289,13 @@ impl Copier {
     /// what can't be told by its target counts.
     fn compare<C>(&mut self, shared: &Shared<'_, C>, window: &Origin<'_>, at: usize) {
         let length = window.bytes.len();
-        let (out, wanted) = (shared.out.from(at), &shared.wanted[at..at + length]);
+        let (out, wanted) = (shared.out.from(at), &shared.plan.wanted[at..at + length]);
         self.differs.clear();
         self.differs.extend(out.iter().zip(wanted).map(|(out, wanted)| out != wanted));
         for found in window.references {
             let start = found.start() - window.start;
             let size = found.kind.size();
-            if shared.new.address(at + start).is_none() || start + size > length {
+            if shared.plan.new.address(at + start).is_none() || start + size > length {
                 continue;
             }
             let (old, new) = (&window.bytes[start..start + size], &wanted[start..start + size]);
@@ -327,7 +327,8 @@ fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece)
         }
         if window.classes[at] & CLASS == JUMP8 {
             let target = (window.start + at + 1).checked_add_signed(isize::from(window.bytes[at] as i8));
-            let new = target.and_then(|target| neighbour(&shared.matches, shared.current, target, SHORT_NEIGHBOURS));
+            let new =
+                target.and_then(|target| neighbour(&shared.plan.matches, shared.current, target, SHORT_NEIGHBOURS));
             if let Some((new, _)) = new {
                 let distance = new as i64 - (here + 1) as i64;
                 if let (Ok(distance), Some(byte)) = (i8::try_from(distance), shared.out.tail_mut(here).first_mut()) {

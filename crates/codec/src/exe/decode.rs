@@ -132,16 +132,16 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let regions = derived.iter().map(|derived| derived.region).collect();
     let derivations = Derivations::new(derived, &new, &mut out, &mut budget)?;
     let matches = Arc::new(matches);
-    let plan = Plan { old: Arc::clone(&old), new: Arc::clone(&new), matches: Arc::clone(&matches), size, wanted };
+    let plan = Plan { old, new, matches, size, wanted };
     let shared =
-        Shared { coder, out, old, new, matches, current: 0, map, targets, destinations, budget, wanted, misses: None };
+        Shared { coder, out, plan: plan.clone(), current: 0, map, targets, destinations, budget, misses: None };
     let source = Source { plan, image, scanned, keys, derived: regions, tier: (!is_fast).then_some(tier) };
     let batches = Batches::new(source, literals, &worker);
     let maker = match is_fast {
         true => Maker::Fast(Box::new(Fast::new(batches))),
         false => Maker::Models(Box::new(Models::new(batches, &tier))),
     };
-    Ok(Body::new(shared, few, maker, derivations, size))
+    Ok(Body::new(shared, few, maker, derivations))
 }
 
 /// The parts of the new file, one after another.

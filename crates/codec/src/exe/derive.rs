@@ -76,10 +76,10 @@ impl Derived {
             Content::Unwind => Some(unwind::code(shared, image, region)?),
             Content::FrameIndex => {
                 shared.budget.take(region.length as u64)?;
-                frame_index(&shared.out, &shared.new, region)
+                frame_index(&shared.out, &shared.plan.new, region)
             }
             Content::FindFunction => {
-                self.source(&shared.new).and_then(|source| shared.out.find_function(source.end(), region.length))
+                self.source(&shared.plan.new).and_then(|source| shared.out.find_function(source.end(), region.length))
             }
             _ => address_list::code(shared, image, region)?,
         };
@@ -189,7 +189,7 @@ impl Derivations {
         let Some(derived) = self.items.get(self.next).copied() else { return Ok(()) };
         self.next += 1;
         let region = derived.region;
-        if derived.ready(&shared.new) > region.offset {
+        if derived.ready(&shared.plan.new) > region.offset {
             shared.out.extend(&vec![0; region.length]);
             self.blank.push(derived);
             shared.out.hold_from(self.blank[0].region.offset);
@@ -197,7 +197,7 @@ impl Derivations {
         }
         let bytes = derived.code(shared, image)?;
         shared.out.extend(&bytes);
-        self.keep(&shared.new, &mut shared.out);
+        self.keep(&shared.plan.new, &mut shared.out);
         Ok(())
     }
 
@@ -208,14 +208,14 @@ impl Derivations {
         image: &mut Image<'_>,
     ) -> Result<(), CodecError> {
         let length = shared.out.len();
-        while let Some(at) = self.blank.iter().position(|derived| derived.ready(&shared.new) <= length) {
+        while let Some(at) = self.blank.iter().position(|derived| derived.ready(&shared.plan.new) <= length) {
             let derived = self.blank.remove(at);
             let region = derived.region;
             let bytes = derived.code(shared, image)?;
             let place = shared.out.tail_mut(region.offset).get_mut(..region.length);
             place.ok_or_else(|| damaged("a region was not held back"))?.copy_from_slice(&bytes);
             shared.out.hold_from(self.blank.first().map_or(usize::MAX, |derived| derived.region.offset));
-            self.keep(&shared.new, &mut shared.out);
+            self.keep(&shared.plan.new, &mut shared.out);
         }
         Ok(())
     }

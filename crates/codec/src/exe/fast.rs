@@ -94,7 +94,7 @@ impl<'a, C: Coder + 'a> Fast<'a, C> {
         let end = end.min(start + CHUNK);
         while shared.out.len() < end {
             let at = shared.out.len();
-            let regions = &shared.new.regions;
+            let regions = &shared.plan.new.regions;
             while regions.get(self.region).is_some_and(|region| region.end() <= at) {
                 self.region += 1;
             }
@@ -131,7 +131,7 @@ impl<'a, C: Coder + 'a> Fast<'a, C> {
                 1 => self.x86(shared, at, end),
                 2 if at & 3 == 0 && end - at >= 4 => arm64_word(shared, at),
                 _ => {
-                    let wanted = shared.wanted(at);
+                    let wanted = shared.plan.wanted(at);
                     let byte = shared.coder.lanes().byte(Lane::Literal, wanted);
                     shared.out.push(byte);
                 }
@@ -145,9 +145,9 @@ impl<'a, C: Coder + 'a> Fast<'a, C> {
         let class = self.automaton.class;
         if (class == RELATIVE_DATA || class == JUMP32)
             && end - at >= 4
-            && let Some(address) = shared.new.address(at)
+            && let Some(address) = shared.plan.new.address(at)
         {
-            let wanted = Kind::Relative32.read(0, 0, shared.wanted_from(at), address) as u32;
+            let wanted = Kind::Relative32.read(0, 0, shared.plan.wanted_from(at), address) as u32;
             let target = wanted.to_be_bytes().map(|byte| shared.coder.lanes().byte(Lane::Target, byte));
             let mut bytes = [0; 4];
             Kind::Relative32.write(0, 0, &mut bytes, address, u32::from_be_bytes(target).into());
@@ -155,7 +155,7 @@ impl<'a, C: Coder + 'a> Fast<'a, C> {
             shared.out.extend(&bytes);
             return;
         }
-        let wanted = shared.wanted(at);
+        let wanted = shared.plan.wanted(at);
         let byte = shared.coder.lanes().byte(Lane::Literal, wanted);
         self.automaton.step(byte);
         shared.out.push(byte);
@@ -180,11 +180,10 @@ fn window<C: Coder>(shared: &mut Shared<'_, C>, origin: &Origin<'_>, piece: Piec
 /// Makes bytes that are guessed right. Returns whether anything was wrong.
 #[inline(always)]
 fn amend<C: Coder>(shared: &mut Shared<'_, C>, lane: Lane, at: usize, length: usize) -> bool {
-    let Shared { coder, out, wanted, .. } = shared;
+    let Shared { coder, out, plan, .. } = shared;
     let guess = out.tail_mut(at);
     let length = length.min(guess.len());
-    let wanted = wanted.get(at..).unwrap_or_default();
-    coder.lanes().amend(lane, &mut guess[..length], wanted)
+    coder.lanes().amend(lane, &mut guess[..length], plan.wanted_from(at))
 }
 
 /// Writes a field at `at`, where the old bytes stand, for where its target went.
@@ -216,8 +215,8 @@ fn reference<C: Coder>(shared: &mut Shared<'_, C>, found: &Reference, number: us
 
 /// A word of arm64 code; a branch or an ADRP with where it leads instead of how far.
 fn arm64_word<C: Coder>(shared: &mut Shared<'_, C>, at: usize) {
-    let address = shared.new.address(at).unwrap_or(0);
-    let wanted = turned(word(shared.wanted_from(at)), address, true);
+    let address = shared.plan.new.address(at).unwrap_or(0);
+    let wanted = turned(word(shared.plan.wanted_from(at)), address, true);
     let bytes = wanted.to_le_bytes().map(|byte| shared.coder.lanes().byte(Lane::Literal, byte));
     let code = turned(u32::from_le_bytes(bytes), address, false);
     shared.out.extend(&code.to_le_bytes());

@@ -91,7 +91,7 @@ impl Hits {
             *byte = *old;
         }
         kind.write(shift, base, &mut bytes[..size], address, guess);
-        let is_wrong = C::ENCODES && shared.wanted_from(at).get(..size) != Some(&bytes[..size]);
+        let is_wrong = C::ENCODES && shared.plan.wanted_from(at).get(..size) != Some(&bytes[..size]);
         let known = match source {
             Source::Map => u64::from(target.is_held) | u64::from(target.is_known) << 1 | u64::from(*page_differs) << 2,
             source => source as u64 | 4,
@@ -155,7 +155,7 @@ impl Hits {
     ) -> u64 {
         let (kind, usage) = (found.kind, found.usage as usize);
         let coder = &mut shared.coder;
-        let actual = actual(found, place, guess, shared.wanted.get(place.at..).unwrap_or_default());
+        let actual = actual(found, place, guess, shared.plan.wanted_from(place.at));
         let difference = difference(found, guess, actual);
         let row = kind as usize * 8 + known as usize;
         if other != guess
@@ -226,7 +226,7 @@ pub(crate) fn guess<C>(
     number: usize,
     (at, into): (usize, usize),
 ) -> Option<Guess> {
-    let address = shared.new.address(at)?;
+    let address = shared.plan.new.address(at)?;
     let kind = found.kind;
     let target = shared.targets.target(number, found.target);
     let base = base(shared, found);
@@ -285,7 +285,7 @@ pub(crate) fn learn<C>(
 /// What the field is relative to in the new file.
 fn base<C>(shared: &Shared<'_, C>, found: &Reference) -> u64 {
     match found.kind {
-        Kind::Image32 => shared.new.image_base,
+        Kind::Image32 => shared.plan.new.image_base,
         kind if kind.has_moving_base() => {
             let number = shared.targets.number(found.base);
             let base = shared.targets.target(number, found.base);
@@ -306,7 +306,7 @@ fn page<C>(shared: &Shared<'_, C>, found: &Reference, at: usize, into: usize) ->
         return None;
     }
     let bytes = shared.out.from(at - distance).get(..4)?;
-    let address = shared.new.address(at - distance)?;
+    let address = shared.plan.new.address(at - distance)?;
     (word(bytes) & 0x9f00_0000 == 0x9000_0000).then(|| Kind::Page.read(0, 0, bytes, address))
 }
 

@@ -21,14 +21,14 @@ impl Hole {
     /// Codes where it points to, and writes it into the gap that begins at `gap`.
     pub(crate) fn fill<C: Coder>(&self, shared: &mut Shared<'_, C>, gap: usize) {
         let at = gap + self.at as usize;
-        let Some(address) = shared.new.address(at) else { return };
+        let Some(address) = shared.plan.new.address(at) else { return };
         let (from, unit) = match self.kind {
             Kind::Relative32 => (address, 0),
             Kind::Page => (address & !0xfff, 12),
             _ => (address, 2),
         };
         let mut wanted = [0; 4];
-        wanted.iter_mut().zip(shared.wanted_from(at)).for_each(|(byte, wanted)| *byte = *wanted);
+        wanted.iter_mut().zip(shared.plan.wanted_from(at)).for_each(|(byte, wanted)| *byte = *wanted);
         let target = self.kind.read(self.shift, 0, &wanted, address);
         let target = shared.destinations.code(&mut shared.coder, self.reach, from, self.opcode.into(), target, unit);
         if let Some(bytes) = shared.out.tail_mut(at).get_mut(..4) {

@@ -40,7 +40,7 @@ impl<'a, C: Coder + 'a> Models<'a, C> {
             (Item::Copy { from, length, references }, Some(found)) => {
                 let (start, end) = (found.new as usize, found.new_end());
                 if at == start {
-                    let before = shared.current.checked_sub(1).and_then(|at| shared.matches.get(at));
+                    let before = shared.current.checked_sub(1).and_then(|at| shared.plan.matches.get(at));
                     let diagonal = |found: &Match| i64::from(found.old) - i64::from(found.new);
                     self.copier.begin(before.map_or(0, |before| diagonal(&found) - diagonal(before)));
                 }

@@ -191,7 +191,7 @@ impl Values {
                 hash(old | place_bits << 8, unit.signature.into()),
                 1 << 59,
             ];
-            let wanted = shared.wanted(at + place);
+            let wanted = shared.plan.wanted(at + place);
             let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), 0, wanted);
             if let Some(out) = shared.out.tail_mut(at).get_mut(place) {
                 *out = byte;
@@ -275,7 +275,7 @@ impl Values {
                 },
                 hash(old_bits | class_bits << 8, opcode | u64::from(last) << 8),
             ];
-            let wanted = shared.wanted(at + place);
+            let wanted = shared.plan.wanted(at + place);
             let set = 2 * usize::from(class);
             let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), set, wanted);
             last = byte.wrapping_sub(old);

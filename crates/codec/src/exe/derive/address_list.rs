@@ -34,16 +34,16 @@ pub(super) fn code<C: Coder>(
     image: &mut Image<'_>,
     region: &Region,
 ) -> Result<Option<Vec<u8>>, CodecError> {
-    let given = shared.wanted.get(region.offset..region.end()).unwrap_or_default();
+    let given = shared.plan.wanted.get(region.offset..region.end()).unwrap_or_default();
     let wanted =
-        if C::ENCODES { parse_all(given, &shared.new, region.content).unwrap_or_default() } else { Vec::new() };
+        if C::ENCODES { parse_all(given, &shared.plan.new, region.content).unwrap_or_default() } else { Vec::new() };
     let mut old = Vec::new();
-    if let Some(before) = shared.old.find(region.content) {
+    if let Some(before) = shared.plan.old.find(region.content) {
         shared.budget.take(before.length as u64)?;
         let mut bytes = vec![0; before.length];
         image.read(before.offset, &mut bytes)?;
         // One that can't be read has no entries.
-        if parse(&bytes, &shared.old, region.content, &mut old, &mut shared.budget)?.is_none() {
+        if parse(&bytes, &shared.plan.old, region.content, &mut old, &mut shared.budget)?.is_none() {
             old.clear();
         }
         shared.budget.release(bytes);
@@ -117,7 +117,7 @@ pub(super) fn code<C: Coder>(
         entries.push(entry);
     }
     coder.check()?;
-    Ok(build(&entries, &shared.new, region.content, region.length))
+    Ok(build(&entries, &shared.plan.new, region.content, region.length))
 }
 
 /// Whether the list is built again as it is from what is parsed of it.

@@ -87,9 +87,9 @@ pub(super) fn code<C: Coder>(
     region: &Region,
 ) -> Result<Vec<u8>, CodecError> {
     let is_arm64 = region.content == Content::Functions8;
-    let (base, size) = (shared.new.image_base, size(region));
+    let (base, size) = (shared.plan.new.image_base, size(region));
     let mut old = rows(shared, image, region.content)?;
-    let old_base = shared.old.image_base;
+    let old_base = shared.plan.old.image_base;
     image.check()?;
     let mut model = Model { bits: vec![Bit::EVEN; 128], numbers: Number::new(8) };
     let mut made = Vec::with_capacity(region.length);
@@ -97,7 +97,7 @@ pub(super) fn code<C: Coder>(
     let (mut last_end, mut last, mut shared_last, mut highest) = (0u64, 0u64, 0u64, 0u64);
     let mut history = 0usize;
     while made.len() + size <= region.length {
-        let given = shared.wanted_from(region.offset + made.len());
+        let given = shared.plan.wanted_from(region.offset + made.len());
         let field = |number: usize| if C::ENCODES { word(given.get(4 * number..).unwrap_or_default()) } else { 0 };
         let wanted_start = base.wrapping_add(field(0).into());
         let wanted_end = base.wrapping_add(field(1).into());
@@ -117,7 +117,7 @@ pub(super) fn code<C: Coder>(
         };
         history = history << 1 | usize::from(start == next);
         let known = old.find(start);
-        let behind = |unwind: u64| behind(&shared.out, &shared.new, unwind, is_arm64);
+        let behind = |unwind: u64| behind(&shared.out, &shared.plan.new, unwind, is_arm64);
         let (after_last, after_highest) = (behind(last), behind(highest));
         let (mut end, unwind);
         match known {
@@ -187,7 +187,7 @@ pub(super) fn code<C: Coder>(
             let length = if is_packed(unwind) {
                 (unwind >> 2 & 0x7ff) * 4
             } else {
-                let head = shared.new.offset(unwind).map_or(0, |at| word(head(&shared.out, at)));
+                let head = shared.plan.new.offset(unwind).map_or(0, |at| word(head(&shared.out, at)));
                 u64::from(head & 0x3_ffff) * 4
             };
             end = start.wrapping_add(length);
@@ -223,9 +223,9 @@ fn behind(out: &Written, new: &Layout, unwind: u64, is_arm64: bool) -> u64 {
 
 /// The rows of the old file.
 fn rows<C>(shared: &mut Shared<'_, C>, image: &mut Image<'_>, content: Content) -> Result<Old, CodecError> {
-    let (base, is_arm64) = (shared.old.image_base, content == Content::Functions8);
+    let (base, is_arm64) = (shared.plan.old.image_base, content == Content::Functions8);
     let mut rows = Vec::new();
-    if let Some(region) = shared.old.find(content) {
+    if let Some(region) = shared.plan.old.find(content) {
         let size = size(&region);
         reserve(&mut rows, region.length / size, &mut shared.budget)?;
         let mut at = region.offset;

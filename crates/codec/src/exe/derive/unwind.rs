@@ -64,12 +64,12 @@ pub(super) fn code<C: Coder>(
     image: &mut Image<'_>,
     region: &Region,
 ) -> Result<Vec<u8>, CodecError> {
-    let is_x86 = shared.new.find(Content::X86).is_some();
+    let is_x86 = shared.plan.new.find(Content::X86).is_some();
     let mut frames = Vec::new();
-    if let Some(region) = shared.new.find(Content::Frames64) {
+    if let Some(region) = shared.plan.new.find(Content::Frames64) {
         let bytes = shared.out.from(region.offset);
         let bytes = bytes.get(..region.length).unwrap_or(bytes);
-        frames_of(bytes, &shared.new, &region, &mut frames, &mut shared.budget)?;
+        frames_of(bytes, &shared.plan.new, &region, &mut frames, &mut shared.budget)?;
     }
     frames.sort_unstable();
     let throws = || frames.iter().filter(|frame| frame.exceptions != 0);
@@ -87,7 +87,7 @@ pub(super) fn code<C: Coder>(
     let mut history = 0usize;
     while table.words.len() < region.length / 4 {
         let at = region.offset + 4 * table.words.len();
-        let wanted = if C::ENCODES { word(shared.wanted_from(at)) } else { 0 };
+        let wanted = if C::ENCODES { word(shared.plan.wanted_from(at)) } else { 0 };
         let guess = table.guess();
         let coder = &mut shared.coder;
         let mut found = None;
@@ -122,7 +122,7 @@ pub(super) fn code<C: Coder>(
     made.extend(table.words.iter().flat_map(|word| word.to_le_bytes()));
     for at in made.len()..region.length {
         // What is left of a length that is no multiple of 4.
-        let wanted = shared.wanted(region.offset + at);
+        let wanted = shared.plan.wanted(region.offset + at);
         made.push(numbers.code(&mut shared.coder, 0, wanted.into()) as u8);
     }
     Ok(made)
@@ -355,7 +355,7 @@ fn frames_of(
 /// The functions of the old table, where they went, and their encodings.
 fn moved<C>(shared: &mut Shared<'_, C>, image: &mut Image<'_>) -> Result<Vec<(u32, u32)>, CodecError> {
     let mut rows = Vec::new();
-    let Some(region) = shared.old.find(Content::Unwind) else { return Ok(rows) };
+    let Some(region) = shared.plan.old.find(Content::Unwind) else { return Ok(rows) };
     let mut at = |place: usize| {
         let inside = place.checked_add(4).is_some_and(|end| end <= region.length);
         if inside { image.u32(region.offset + place).unwrap_or(0) } else { 0 }
@@ -389,7 +389,7 @@ fn moved<C>(shared: &mut Shared<'_, C>, image: &mut Image<'_>) -> Result<Vec<(u3
             }
         }
     }
-    let (old, new) = (shared.old.image_base, shared.new.image_base);
+    let (old, new) = (shared.plan.old.image_base, shared.plan.new.image_base);
     for (function, _) in &mut rows {
         *function = shared.map.find(old.wrapping_add(u64::from(*function))).0.wrapping_sub(new) as u32;
     }
