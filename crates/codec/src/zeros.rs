@@ -89,6 +89,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn what_was_folded_unfolds(stream in proptest::collection::vec(prop_oneof![Just(0u8), Just(0u8), any::<u8>()], 0..2000), chunk in 1usize..50) {
             let folded = fold(&stream);

@@ -275,12 +275,11 @@ fn no_flipped_bit_gives_another_file() {
         let patch = diff(&old, &new, &exe()).expect("a patch");
         let whole = stream(&patch);
         for at in 0..whole.len() {
-            for mask in [1, 0x80] {
-                let mut bad = whole.clone();
-                bad[at] ^= mask;
-                if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
-                    assert!(out == new, "{form:?}: byte {at} ^ {mask:#x} gave another file");
-                }
+            let mask = [1, 0x80, 0x10][at % 3];
+            let mut bad = whole.clone();
+            bad[at] ^= mask;
+            if let Ok(out) = run(&with_stream(&patch, &bad), &old) {
+                assert!(out == new, "{form:?}: byte {at} ^ {mask:#x} gave another file");
             }
         }
     }

@@ -281,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(80))]
+        #![proptest_config(ProptestConfig::with_cases(40))]
 
         /// Whatever the layouts say, and whatever the files hold there: both sides do the same.
         #[test]

@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn long_repetitions_take_no_more_than_others() {
-        let length = 60_000;
+        let length = 30_000;
         let every = |step: usize| (0..length).map(|at| u8::from(at % step == 0)).collect::<Vec<u8>>();
         // A word that repeats itself at every scale.
         let (mut last, mut word) = (vec![0], vec![0, 1]);
@@ -450,7 +450,7 @@ mod tests {
             (last, word) = (word, next);
         }
         let mixed: Vec<u8> = (0..length as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 31) as u8).collect();
-        let files = [vec![0; length], every(2), every(3), every(1000), every(1001), every(50_007), word, mixed];
+        let files = [vec![0; length], every(2), every(3), every(1000), every(1001), every(20_007), word, mixed];
         for (a, old) in files.iter().enumerate() {
             for (b, new) in files.iter().enumerate() {
                 for level in [Level::Balanced, Level::Small] {
