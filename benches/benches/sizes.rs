@@ -84,6 +84,10 @@ fn pairs(args: &Args) -> Result<Vec<Pair>, BenchError> {
         }
     }
     if !args.only.is_empty() {
+        let asked = |pattern: &str| pairs.iter().any(|pair| asks(pattern, &pair.program, &pair.new.0));
+        if let Some(pattern) = args.only.iter().find(|pattern| !asked(pattern)) {
+            return Err(BenchError::NoMatch { pattern: pattern.clone() });
+        }
         pairs.retain(|pair| args.only.iter().any(|pattern| asks(pattern, &pair.program, &pair.new.0)));
     }
     for given in args.pair.chunks_exact(3) {
