@@ -68,7 +68,7 @@ mod encode {
         let what = "artifact";
         let failed = |error: io::Error| classify(what, error);
         let log = log_for(size, MAX_FULL_LOG);
-        let output = Digesting::new(Output(full), "full", u64::MAX);
+        let output = Digesting::new(Output(full));
         let mut encoder = Encoder::new(output, level).map_err(failed)?;
         encoder.window_log(log).map_err(failed)?;
         encoder.set_pledged_src_size(Some(size)).map_err(failed)?;
