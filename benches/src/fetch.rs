@@ -10,11 +10,8 @@ use std::process::Command;
 /// there is no pattern. NAME may be the beginning of a name.
 pub fn fetch(corpus: &Corpus, patterns: &[String]) -> Result<(), BenchError> {
     for pattern in patterns {
-        let known = corpus
-            .programs
-            .iter()
-            .any(|program| program.releases.iter().any(|pin| asks(pattern, &program.name, &pin.version)));
-        if !known {
+        let is_of = |program: &Program| program.releases.iter().any(|pin| asks(pattern, &program.name, &pin.version));
+        if !corpus.programs.iter().any(is_of) {
             return Err(BenchError::NoMatch { pattern: pattern.clone() });
         }
     }

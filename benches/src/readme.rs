@@ -87,7 +87,11 @@ fn verdict(report: &Report, tools: &[Tool]) -> String {
 /// The geometric mean of a tool's patches, ours being 1.
 fn ratio(report: &Report, tool: Tool) -> Option<f64> {
     let both = report.pairs.iter().filter_map(|pair| Some((pair.by(tool)?.bytes, pair.by(Tool::Upstep)?.bytes)));
-    let logs: Vec<f64> = both.map(|(other, ours)| (other as f64 / ours as f64).ln()).collect();
+    geometric_mean(both.map(|(other, ours)| other as f64 / ours as f64))
+}
+
+fn geometric_mean(ratios: impl Iterator<Item = f64>) -> Option<f64> {
+    let logs: Vec<f64> = ratios.map(f64::ln).collect();
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
@@ -98,7 +102,7 @@ fn waiting(report: &Report) -> Option<String> {
         Some((ours.apply.wall_seconds / xz.apply.wall_seconds.max(0.001), pair))
     });
     let ratios: Vec<_> = ratios.collect();
-    let mean = (ratios.iter().map(|(ratio, _)| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    let mean = geometric_mean(ratios.iter().map(|(ratio, _)| *ratio))?;
     let (least, _) = ratios.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     let (most, pair) = ratios.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(format!(
@@ -158,6 +162,19 @@ mod tests {
         assert!(text.contains("HDiffPatch on 1. HDiffPatch takes 0.50 times"), "{text}");
         assert!(text.contains("not measured: bsdiff, xdelta3."), "{text}");
         assert!(text.contains("| Upstep | 0.5 | 13 | 0.50 | 1.00 | 13 |"), "{text}");
+    }
+
+    #[test]
+    fn waiting_for_a_patch_is_compared_with_unpacking_the_full() {
+        let mut report = report();
+        let mut xz = report.pairs[0].by(Tool::Upstep).expect("it did its work").clone();
+        xz.apply.wall_seconds = 0.8;
+        report.pairs[0].xz = Some(xz);
+        let text = tables(&report, None);
+        assert!(
+            text.contains("takes 1.25 times as long as `xz -d`") && text.contains("hello 1.0.0 to 1.1.0"),
+            "{text}"
+        );
     }
 
     #[test]
