@@ -4,6 +4,7 @@
 mod support;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::windows::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,12 +12,22 @@ use support::windows::{Job, await_end, await_updater, hold, is_wine, make_gui, t
 use support::{Install, await_some, stdout, step};
 use windows_sys::Win32::System::JobObjects::{JOB_OBJECT_LIMIT_BREAKAWAY_OK, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
 
-/// The probe takes its time: what is staged can be held before it is swapped in.
-const SLOW_PROBE: &str = r#""before":["sleep 700"]"#;
+/// Times that are longer than a test waits for anything.
+const PATIENT: &str = r#""probe_ms":60000,"confirm_ms":60000"#;
 
 fn start(install: &Install, new: &str) -> Child {
     let release = install.release("1.1.0", new);
     install.spawn([OsStr::new("--stage"), release.as_os_str()])
+}
+
+/// The same with an updater process that waits, in the probe of the new version, until `hold` has taken what is to
+/// be held.
+fn start_held<T>(install: &Install, after: &str, hold: impl FnOnce(&Child) -> T) -> (Child, T) {
+    let ready = install.root.path().join("ready");
+    let child = start(install, &format!(r#"{PATIENT},"before":[{}],"after":[{after}]"#, step("await", &ready)));
+    let held = hold(&child);
+    std::fs::write(ready, "").expect("written");
+    (child, held)
 }
 
 /// The file of the staged release.
@@ -39,9 +50,8 @@ fn assert_settles(install: &Install, versions: &[&str]) {
 
 #[test]
 fn a_program_that_is_held_open_for_two_seconds_is_updated() {
-    let install = Install::new("");
-    let child = start(&install, SLOW_PROBE);
-    let held = hold(&install.program());
+    let install = Install::new(PATIENT);
+    let (child, held) = start_held(&install, "", |_| hold(&install.program()));
     install.await_state("swapping");
     std::thread::sleep(Duration::from_secs(2));
     drop(held);
@@ -52,9 +62,8 @@ fn a_program_that_is_held_open_for_two_seconds_is_updated() {
 
 #[test]
 fn a_program_that_is_held_open_for_ever_stays_old_and_is_updated_later() {
-    let install = Install::new(r#""after":["exit 0"]"#);
-    let child = start(&install, SLOW_PROBE);
-    let held = hold(&install.program());
+    let install = Install::new(PATIENT);
+    let (child, held) = start_held(&install, "", |_| hold(&install.program()));
     let output = child.wait_with_output().expect("waited");
     assert_eq!(output.status.code(), Some(0), "{}", install.log());
     assert_eq!(stdout(&output), "version 1.0.0\nversion 1.0.0\n", "{}", install.log());
@@ -65,16 +74,15 @@ fn a_program_that_is_held_open_for_ever_stays_old_and_is_updated_later() {
 }
 
 /// An update that is between its two renames: the first process, and what keeps it there.
-fn between_renames(install: &Install) -> (Child, std::fs::File) {
-    let child = start(install, SLOW_PROBE);
-    let held = hold(&staged(install));
+fn between_renames(install: &Install) -> (Child, File) {
+    let (child, held) = start_held(install, "", |_| hold(&staged(install)));
     await_some("the program is aside", || (!install.program().exists()).then_some(()));
     (child, held)
 }
 
 #[test]
 fn the_first_process_finishes_a_swap_whose_updater_was_killed_between_its_renames() {
-    let install = Install::new("");
+    let install = Install::new(PATIENT);
     let (mut child, held) = between_renames(&install);
     terminate(await_updater(child.id()));
     child.wait().expect("waited");
@@ -86,7 +94,7 @@ fn the_first_process_finishes_a_swap_whose_updater_was_killed_between_its_rename
 
 #[test]
 fn the_run_once_entry_finishes_a_swap_that_everybody_was_killed_in() {
-    let install = Install::new("");
+    let install = Install::new(PATIENT);
     let (mut child, held) = between_renames(&install);
     let updater = await_updater(child.id());
     child.kill().expect("killed");
@@ -123,33 +131,40 @@ fn kill(killed: Killed, mut child: Child) {
 fn killed_in_any_state_of_the_journal_the_next_start_settles_it() {
     for killed in [Killed::Updater, Killed::All] {
         for state in ["staged", "swapping", "renamed", "trial", "rolling_back"] {
-            let install = Install::new("");
+            let install = Install::new(PATIENT);
             let go = install.root.path().join("go");
-            let after = if state == "rolling_back" { r#""segv""#.to_owned() } else { step("await", &go) };
-            let child = start(&install, &format!(r#"{SLOW_PROBE},"after":[{after}]"#));
+            let crash = if state == "rolling_back" { r#","segv""# } else { "" };
+            let after = format!("{}{crash}", step("await", &go));
+            let journal = install.state().join("journal");
             // What is held keeps the updater from going on to the next state.
-            let held = match state {
+            let (child, held) = start_held(&install, &after, |child| match state {
                 "staged" => {
                     await_updater(child.id());
-                    hold(&install.state().join("journal"))
+                    Some(hold(&journal))
                 }
-                "swapping" => hold(&install.program()),
+                "swapping" => Some(hold(&install.program())),
+                "renamed" => Some(hold(&staged(&install))),
+                _ => None,
+            });
+            let held = match state {
                 "renamed" => {
-                    let new = hold(&staged(&install));
                     await_some("the program is aside", || (!install.program().exists()).then_some(()));
-                    let journal = hold(&install.state().join("journal"));
-                    drop(new);
+                    let journal = hold(&journal);
+                    drop(held);
                     await_some("the new program is there", || install.program().exists().then_some(()));
                     journal
                 }
                 "trial" => {
                     install.await_line("1.1.0 start in-trial");
-                    hold(&install.state().join("journal"))
+                    hold(&journal)
                 }
-                _ => {
+                "rolling_back" => {
                     install.await_line("1.1.0 start in-trial");
-                    hold(&install.program())
+                    let program = hold(&install.program());
+                    std::fs::write(&go, "").expect("written");
+                    program
                 }
+                _ => held.expect("taken before"),
             };
             let expected = if state == "renamed" { "swapping" } else { state };
             install.await_state(expected);
@@ -178,7 +193,7 @@ fn control_c_and_log_off_do_not_count_and_a_users_end_of_the_process_is_undecide
 #[test]
 fn folders_with_spaces_and_umlauts_are_nothing_special() {
     let install = Install::within("Prögramme für alle (x86)", "");
-    let output = start(&install, SLOW_PROBE).wait_with_output().expect("waited");
+    let output = start(&install, "").wait_with_output().expect("waited");
     assert_eq!(stdout(&output), "version 1.0.0\nversion 1.1.0\n", "{}", install.log());
     assert_settles(&install, &["1.1.0"]);
 }
