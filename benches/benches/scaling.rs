@@ -43,18 +43,24 @@ fn run(args: &Args) -> Result<(), BenchError> {
         println!("no program of the corpus is there: `cargo run --release -p upstep-benches -- fetch` brings them");
         return Ok(());
     }
+    println!("processor seconds; ns by n log n: nanoseconds of them for each n log2 n, n the bytes of the new file\n");
+    println!("{:>6} {:>12} {:>24} {:>12} {:>24} {:>9} {:>8}", "", "", "diff", "", "HDiffPatch's diff", "apply", "");
     println!(
-        "{:>6} {:>12} {:>9} {:>8} {:>12} {:>9} {:>8}",
-        "MB", "patch", "diff s", "MB", "bytes/byte", "apply s", "MB"
+        "{:>6} {:>12} {:>9} {:>14} {:>12} {:>9} {:>14} {:>9} {:>8}",
+        "MB", "patch", "s", "ns by n log n", "bytes/byte", "s", "ns by n log n", "s", "MB"
     );
     let mut result = Scaling { date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(), points: Vec::new() };
     for length in LENGTHS.into_iter().filter(|length| *length <= args.most) {
         let point = scaling::measure(&pairs, length * 1_000_000)?;
+        let [seconds, by_n_log_n] = match &point.hdiffpatch {
+            Some(usage) => [usage.cpu_seconds, point.per_n_log_n(usage)].map(|value| format!("{value:.2}")),
+            None => ["-", "-"].map(str::to_owned),
+        };
         println!(
-            "{length:>6} {:>12} {:>9.2} {:>8} {:>12.1} {:>9.2} {:>8}",
+            "{length:>6} {:>12} {:>9.2} {:>14.2} {:>12.1} {seconds:>9} {by_n_log_n:>14} {:>9.2} {:>8}",
             point.patch_bytes,
             point.diff.cpu_seconds,
-            megabytes(&point.diff),
+            point.per_n_log_n(&point.diff),
             point.diff.peak_bytes as f64 / (point.old_bytes + point.new_bytes) as f64,
             point.apply.cpu_seconds,
             megabytes(&point.apply),

@@ -6,14 +6,14 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, full};
+use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Level, full};
 
 /// The hidden first argument that makes one of our programs this child.
 const CHILD: &str = "__codec";
 
 /// A command that makes a patch.
-pub fn diff(old: &Path, new: &Path, patch: &Path) -> Command {
-    command("diff", &[old, new, patch])
+pub fn diff(level: Level, old: &Path, new: &Path, patch: &Path) -> Command {
+    command(level.name(), &[old, new, patch])
 }
 
 /// A command that applies a patch.
@@ -68,23 +68,25 @@ fn run(args: &[OsString]) -> Result<(), BenchError> {
     let open = |path: &Path| File::open(path).map_err(BenchError::io("read", path));
     let create = |path: &Path| File::create(path).map(BufWriter::new).map_err(BenchError::io("write", path));
     let flush = |mut file: BufWriter<File>, path: &Path| file.flush().map_err(BenchError::io("write", path));
-    match path(0).to_str() {
-        Some("diff") => {
-            let patch = upstep_codec::diff(&read(path(1))?, &read(path(2))?, &DiffOptions::default());
-            fs::write(path(3), patch.map_err(codec("make the patch"))?).map_err(BenchError::io("write", path(3)))
-        }
-        Some("apply") => {
+    let verb = path(0).to_str().unwrap_or_default();
+    if let Some(level) = Level::ALL.into_iter().find(|level| level.name() == verb) {
+        let options = DiffOptions { level, ..DiffOptions::default() };
+        let patch = upstep_codec::diff(&read(path(1))?, &read(path(2))?, &options);
+        return fs::write(path(3), patch.map_err(codec("make the patch"))?).map_err(BenchError::io("write", path(3)));
+    }
+    match verb {
+        "apply" => {
             let mut new = create(path(3))?;
             let patch = BufReader::new(open(path(2))?);
             upstep_codec::apply(patch, &open(path(1))?, &mut new, &ApplyLimits::default())
                 .map_err(codec("apply the patch"))?;
             flush(new, path(3))
         }
-        Some("plain-diff") => {
+        "plain-diff" => {
             let patch = plain::diff(&read(path(1))?, &read(path(2))?).map_err(BenchError::io("compare", path(1)))?;
             fs::write(path(3), patch).map_err(BenchError::io("write", path(3)))
         }
-        Some("plain-apply") => {
+        "plain-apply" => {
             let new = plain::apply(&read(path(1))?, &read(path(2))?).map_err(BenchError::io("apply", path(2)))?;
             fs::write(path(3), new).map_err(BenchError::io("write", path(3)))
         }

@@ -1,8 +1,9 @@
 //! The README's plots, from what was measured: SVG that reads on light and on dark ground.
 
 use crate::BenchError;
+use crate::child::Usage;
 use crate::report::{Measured, Report};
-use crate::scaling::Scaling;
+use crate::scaling::{Point, Scaling};
 use crate::tool::Tool;
 use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
@@ -37,6 +38,7 @@ pub fn draw(folder: &Path, report: &Report, scaling: Option<&Scaling>) -> Result
 fn colour(tool: Tool) -> RGBColor {
     match tool {
         Tool::Upstep => RGBColor(31, 136, 61),
+        Tool::UpstepFast => RGBColor(126, 196, 118),
         Tool::HDiffPatch => RGBColor(84, 134, 219),
         Tool::Bsdiff => RGBColor(191, 135, 0),
         Tool::Bidiff => RGBColor(207, 90, 54),
@@ -145,16 +147,22 @@ fn apply(report: &Report) -> Result<String, BenchError> {
     })
 }
 
-/// Lines: seconds and memory for each byte, against the length of the input.
+/// Lines: seconds against the length of the input.
 fn costs(scaling: &Scaling) -> Result<String, BenchError> {
-    let seconds = |at: usize| {
-        let usage = move |point: &crate::scaling::Point| [&point.diff, &point.apply][at].cpu_seconds;
-        scaling.points.iter().map(move |point| (megabytes(point.new_bytes), usage(point).max(0.001)))
+    type Pick = fn(&Point) -> Option<&Usage>;
+    let lines: [(&str, RGBColor, Pick); 3] = [
+        ("diff", colour(Tool::Upstep), |point| Some(&point.diff)),
+        ("HDiffPatch's diff", colour(Tool::HDiffPatch), |point| point.hdiffpatch.as_ref()),
+        ("apply", colour(Tool::Bsdiff), |point| Some(&point.apply)),
+    ];
+    let seconds = |pick: Pick| {
+        let measured = scaling.points.iter().filter_map(move |point| Some((point, pick(point)?)));
+        measured.map(|(point, usage)| (megabytes(point.new_bytes), usage.cpu_seconds.max(0.001)))
     };
     let across = bounds(scaling.points.iter().map(|point| megabytes(point.new_bytes)));
-    let up = bounds(seconds(0).chain(seconds(1)).map(|point| point.1));
+    let up = bounds(lines.iter().flat_map(|(_, _, pick)| seconds(*pick)).map(|point| point.1));
     svg((WIDTH, 420), |area| {
-        let title = "Processor time of diff and apply against the length of the new file; the grey line grows linearly";
+        let title = "Processor time against the length of the new file, n; grey lines grow by n log n";
         area.draw(&Text::new(title, (8, 8), label(14))).map_err(said)?;
         let area = area.margin(32, 0, 10, 16);
         let mut chart = ChartBuilder::on(&area)
@@ -163,13 +171,16 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
             .build_cartesian_2d((across.0..across.1).log_scale(), (up.0..up.1).log_scale())
             .map_err(said)?;
         mesh(chart.configure_mesh(), "MB of the new file", "processor seconds")?;
-        for (at, name, colour) in [(0, "diff", colour(Tool::Upstep)), (1, "apply", colour(Tool::HDiffPatch))] {
-            let Some(first) = seconds(at).next() else { continue };
-            let linear = [first, (across.1, first.1 * across.1 / first.0)];
-            chart.draw_series(LineSeries::new(linear, INK.mix(0.5))).map_err(said)?;
-            chart.draw_series(LineSeries::new(seconds(at), colour.stroke_width(2)).point_size(4)).map_err(said)?;
-            if let Some(last) = seconds(at).next_back() {
-                let text = Text::new(name, (8, -6), (FONT, 14).into_font().color(&colour));
+        for (name, colour, pick) in lines {
+            let Some(first) = seconds(pick).next() else { continue };
+            let n_log_n = |n: f64| n * (n * 1e6).log2();
+            let lengths = scaling.points.iter().map(|point| megabytes(point.new_bytes));
+            let even = lengths.map(|n| (n, first.1 * n_log_n(n) / n_log_n(first.0)));
+            chart.draw_series(LineSeries::new(even, INK.mix(0.5))).map_err(said)?;
+            chart.draw_series(LineSeries::new(seconds(pick), colour.stroke_width(2)).point_size(4)).map_err(said)?;
+            if let Some(last) = seconds(pick).next_back() {
+                let font = (FONT, 14).into_font().color(&colour);
+                let text = Text::new(name, (-8, -20), font.pos(Pos::new(HPos::Right, VPos::Top)));
                 let text = EmptyElement::at(last) + text;
                 chart.draw_series(std::iter::once(text)).map_err(said)?;
             }
@@ -225,7 +236,6 @@ fn megabytes(bytes: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::report::tests::report;
-    use crate::scaling::Point;
 
     #[test]
     fn every_pair_and_tool_is_in_the_bars_failures_too() {
@@ -246,8 +256,15 @@ mod tests {
     #[test]
     fn the_plots_are_files_and_nothing_measured_is_no_error() {
         let folder = tempfile::tempdir().expect("a folder");
-        let usage = crate::child::Usage { wall_seconds: 1.0, cpu_seconds: 2.0, peak_bytes: 3 };
-        let point = |new_bytes| Point { old_bytes: new_bytes, new_bytes, patch_bytes: 5, diff: usage, apply: usage };
+        let usage = Usage { wall_seconds: 1.0, cpu_seconds: 2.0, peak_bytes: 3 };
+        let point = |new_bytes| Point {
+            old_bytes: new_bytes,
+            new_bytes,
+            patch_bytes: 5,
+            diff: usage,
+            apply: usage,
+            hdiffpatch: Some(usage),
+        };
         let scaling = Scaling { date: String::new(), points: vec![point(1_000_000), point(10_000_000)] };
         draw(folder.path(), &report(), Some(&scaling)).expect("drawn");
         for name in ["sizes.svg", "apply.svg", "scaling.svg"] {

@@ -54,7 +54,9 @@ pub fn tables(report: &Report, scaling: Option<&Scaling>) -> String {
     if report.pairs.iter().any(|pair| pair.xz.is_some()) {
         text.push_str("\n![Patch size against the time to apply it](docs/plots/apply.svg)\n");
     }
-    text.push_str(&waiting(report).unwrap_or_default());
+    for tool in Tool::OURS {
+        text.push_str(&waiting(report, tool).unwrap_or_default());
+    }
     if let Some(largest) = report.pairs.iter().max_by_key(|pair| pair.new_bytes) {
         text.push_str(&costs(largest, &tools));
     }
@@ -79,7 +81,7 @@ fn verdict(report: &Report, tools: &[Tool]) -> String {
         }
     }
     text.push_str(
-        " (Geometric means. Upstep's patch holds the digests of both files, 64 bytes; the others hold none.)",
+        " (Geometric means. Upstep's patches hold the digests of both files, 64 bytes; the others hold none.)",
     );
     text
 }
@@ -95,10 +97,10 @@ fn geometric_mean(ratios: impl Iterator<Item = f64>) -> Option<f64> {
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
-/// How long applying our patches takes, measured by unpacking the full download.
-fn waiting(report: &Report) -> Option<String> {
+/// How long applying one of our patches takes, measured by unpacking the full download.
+fn waiting(report: &Report, tool: Tool) -> Option<String> {
     let ratios = report.pairs.iter().filter_map(|pair| {
-        let (ours, xz) = (pair.by(Tool::Upstep)?, pair.xz.as_ref()?);
+        let (ours, xz) = (pair.by(tool)?, pair.xz.as_ref()?);
         Some((ours.apply.wall_seconds / xz.apply.wall_seconds.max(0.001), pair))
     });
     let ratios: Vec<_> = ratios.collect();
@@ -106,9 +108,12 @@ fn waiting(report: &Report) -> Option<String> {
     let (least, _) = ratios.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     let (most, pair) = ratios.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(format!(
-        "\nFrom start to end, applying a patch of Upstep's takes {mean:.2} times as long as `xz -d` of the full download \
+        "\nFrom start to end, applying a patch of \"{}\" takes {mean:.2} times as long as `xz -d` of the full download \
          (geometric mean; {least:.2} to {most:.2}, which is {} {} to {}).\n",
-        pair.program, pair.from, pair.to
+        tool.name(),
+        pair.program,
+        pair.from,
+        pair.to
     ))
 }
 
@@ -158,8 +163,8 @@ mod tests {
     #[test]
     fn losses_failures_and_missing_tools_are_shown() {
         let text = tables(&report(), None);
-        assert!(text.contains("| hello | 1.0.0 to 1.1.0 | 345,678 | 2,000 | **1,000** | failed |"), "{text}");
-        assert!(text.contains("HDiffPatch on 1. HDiffPatch takes 0.50 times"), "{text}");
+        assert!(text.contains("| hello | 1.0.0 to 1.1.0 | 345,678 | 2,000 | 3,000 | **1,000** | failed |"), "{text}");
+        assert!(text.contains("HDiffPatch on 1. Upstep, fast takes 1.50 times"), "{text}");
         assert!(text.contains("not measured: bsdiff, xdelta3."), "{text}");
         assert!(text.contains("| Upstep | 0.5 | 13 | 0.50 | 1.00 | 13 |"), "{text}");
     }

@@ -102,7 +102,7 @@ impl Report {
 
     /// Whether every patch of ours gave the new file again.
     pub fn ours_is_whole(&self) -> bool {
-        self.pairs.iter().all(|pair| pair.by(Tool::Upstep).is_some())
+        self.pairs.iter().all(|pair| Tool::OURS.iter().all(|tool| pair.by(*tool).is_some()))
     }
 }
 
@@ -154,12 +154,13 @@ pub fn megabytes(usage: &Usage) -> u64 {
 pub(crate) mod tests {
     use super::*;
 
-    /// Two tools and a failure on one pair.
+    /// Two tools, one at two levels, and a failure on one pair.
     pub(crate) fn report() -> Report {
         let usage = Usage { wall_seconds: 1.0, cpu_seconds: 0.5, peak_bytes: 12_345_678 };
         let cost = |bytes| Ok(Cost { bytes, diff: usage, apply: usage });
         let patches = vec![
             PatchBy { tool: Tool::Upstep, result: cost(2000) },
+            PatchBy { tool: Tool::UpstepFast, result: cost(3000) },
             PatchBy { tool: Tool::HDiffPatch, result: cost(1000) },
             PatchBy { tool: Tool::Zstd, result: Err("it crashed".to_owned()) },
         ];

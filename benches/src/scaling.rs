@@ -3,11 +3,13 @@
 use crate::child::{self, Usage};
 use crate::corpus::digest;
 use crate::pair::Pair;
+use crate::tool::Tool;
 use crate::{BenchError, ours, output};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use upstep_codec::Level;
 
 /// What was measured.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +33,16 @@ pub struct Point {
     pub diff: Usage,
     /// What applying it took.
     pub apply: Usage,
+    /// What HDiffPatch takes to make one of the same files, if it is installed.
+    pub hdiffpatch: Option<Usage>,
+}
+
+impl Point {
+    /// Nanoseconds of processor time for each n log2 n, n the bytes of the new file: what grows by the same is flat.
+    pub fn per_n_log_n(&self, usage: &Usage) -> f64 {
+        let n = self.new_bytes.max(2) as f64;
+        usage.cpu_seconds * 1e9 / (n * n.log2())
+    }
 }
 
 impl Scaling {
@@ -66,14 +78,16 @@ pub fn measure(pairs: &[Pair], length: u64) -> Result<Point, BenchError> {
     let [old, new, patch, again] = ["old", "new", "patch", "again"].map(|name| scratch.path().join(name));
     let old_bytes = concatenate(pairs.iter().map(|pair| &pair.old.1), length, &old)?;
     let new_bytes = concatenate(pairs.iter().map(|pair| &pair.new.1), length, &new)?;
-    let diff = child::measure(&mut ours::diff(&old, &new, &patch))?;
+    let diff = child::measure(&mut ours::diff(Level::default(), &old, &new, &patch))?;
     let apply = child::measure(&mut ours::apply(&old, &patch, &again))?;
     let (expected, found) = (digest(&new)?, digest(&again)?);
     if expected != found {
         return Err(BenchError::Digest { path: again, expected, found });
     }
     let patch_bytes = fs::metadata(&patch).map_err(BenchError::io("read", &patch))?.len();
-    Ok(Point { old_bytes, new_bytes, patch_bytes, diff, apply })
+    let peer = Tool::HDiffPatch;
+    let hdiffpatch = if peer.is_present() { Some(child::measure(&mut peer.diff(&old, &new, &again))?) } else { None };
+    Ok(Point { old_bytes, new_bytes, patch_bytes, diff, apply, hdiffpatch })
 }
 
 fn concatenate<'a>(

@@ -4,13 +4,17 @@ use crate::{child, ours, output};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use upstep_codec::Level;
 
 /// A tool that makes and applies patches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tool {
-    /// Our codec.
+    /// Our codec at its default level.
     #[serde(rename = "upstep")]
     Upstep,
+    /// Our codec at its quickest level.
+    #[serde(rename = "upstep fast")]
+    UpstepFast,
     /// The crates bidiff, bipatch and zstd as they are, level 22.
     #[serde(rename = "bidiff + zstd")]
     Bidiff,
@@ -30,12 +34,17 @@ pub enum Tool {
 
 impl Tool {
     /// All of them, ours first.
-    pub const ALL: [Tool; 6] = [Tool::Upstep, Tool::HDiffPatch, Tool::Bsdiff, Tool::Bidiff, Tool::Zstd, Tool::Xdelta3];
+    pub const ALL: [Tool; 7] =
+        [Tool::Upstep, Tool::UpstepFast, Tool::HDiffPatch, Tool::Bsdiff, Tool::Bidiff, Tool::Zstd, Tool::Xdelta3];
+
+    /// Those that are ours.
+    pub const OURS: [Tool; 2] = [Tool::Upstep, Tool::UpstepFast];
 
     /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Tool::Upstep => "Upstep",
+            Tool::UpstepFast => "Upstep, fast",
             Tool::HDiffPatch => "HDiffPatch",
             Tool::Bidiff => "bidiff + zstd",
             Tool::Bsdiff => "bsdiff",
@@ -47,7 +56,7 @@ impl Tool {
     /// Whether it can be run here.
     pub fn is_present(self) -> bool {
         let mut command = match self {
-            Tool::Upstep | Tool::Bidiff => return true,
+            Tool::Upstep | Tool::UpstepFast | Tool::Bidiff => return true,
             Tool::HDiffPatch => {
                 let mut command = python();
                 command.args(["-c", "import hdiffpatch"]);
@@ -64,7 +73,8 @@ impl Tool {
     /// The command that makes a patch.
     pub fn diff(self, old: &Path, new: &Path, patch: &Path) -> Command {
         match self {
-            Tool::Upstep => ours::diff(old, new, patch),
+            Tool::Upstep => ours::diff(Level::default(), old, new, patch),
+            Tool::UpstepFast => ours::diff(Level::Fast, old, new, patch),
             Tool::Bidiff => ours::plain_diff(old, new, patch),
             Tool::HDiffPatch => {
                 const SCRIPT: &str = "
@@ -95,7 +105,7 @@ open(patch, 'wb').write(made)
     /// The command that applies a patch.
     pub fn apply(self, old: &Path, patch: &Path, new: &Path) -> Command {
         match self {
-            Tool::Upstep => ours::apply(old, patch, new),
+            Tool::Upstep | Tool::UpstepFast => ours::apply(old, patch, new),
             Tool::Bidiff => ours::plain_apply(old, patch, new),
             Tool::HDiffPatch => {
                 const SCRIPT: &str = "
