@@ -30,12 +30,15 @@ impl Cargo {
         self.target_dir.join("demo")
     }
 
-    /// Builds packages of the workspace as its tests do; the folder of the programs.
-    pub fn build_tools(&self, packages: &[&str]) -> Outcome<PathBuf> {
+    /// Builds programs of the workspace; the folder that they are in.
+    ///
+    /// They are those that `cargo test --workspace` builds: cargo joins the features of all packages that it is told
+    /// of, and with an example those of what only tests need. With other features everything is built once more.
+    pub fn build_tools(&self, programs: &[&str]) -> Outcome<PathBuf> {
         let mut command = self.command();
-        command.current_dir(&self.workspace).args(["--locked", "--bins"]);
-        for package in packages {
-            command.args(["-p", package]);
+        command.current_dir(&self.workspace).args(["--locked", "--workspace", "--example", "swapped"]);
+        for program in programs {
+            command.args(["--bin", program]);
         }
         run(&mut command)?;
         Ok(self.target_dir.join("debug"))
