@@ -27,6 +27,8 @@ mod matching;
 mod number;
 mod old;
 mod output;
+#[cfg(feature = "encode")]
+mod suffixes;
 mod window;
 mod worker;
 mod zeros;

@@ -6,6 +6,7 @@
 //! because it advances byte by byte and compares megabytes each time. Here a search costs no more
 //! than the piece that it finds, and a step passes all bytes up to the next difference at once.
 
+use crate::suffixes::Suffixes;
 use bidiff::Match;
 use std::io;
 
@@ -18,7 +19,9 @@ const LONG: usize = 256;
 /// Hands out the matches from the beginning of `new` to its end, without gaps. `old` is not empty
 /// and shorter than 2 GiB.
 pub(crate) fn matches(old: &[u8], new: &[u8], mut on_match: impl FnMut(Match) -> io::Result<()>) -> io::Result<()> {
-    let (_, suffixes) = divsufsort::sort(old).into_parts();
+    // The table takes a half to one byte for each byte of the old file.
+    let bits = old.len().max(1).ilog2().saturating_sub(2).clamp(1, 24);
+    let suffixes = Suffixes::new(old, bits).with_keys(old);
     let mut scan = Scan { old, new, suffixes, at: 0, last: Alignment { old: 0, new: 0 } };
     while let Some(found) = scan.next() {
         on_match(found)?;
@@ -43,7 +46,7 @@ impl Alignment {
 struct Scan<'a> {
     old: &'a [u8],
     new: &'a [u8],
-    suffixes: Vec<i32>,
+    suffixes: Suffixes,
     at: usize,
     /// Where the match begins that has not been handed out yet.
     last: Alignment,
@@ -95,28 +98,8 @@ impl Scan<'_> {
 
     /// The longest piece of the old file that the new one has at `at`.
     fn longest(&self, at: usize) -> Piece {
-        let needle = &self.new[at..];
-        let mut range = 0..self.suffixes.len();
-        let (mut below, mut above) = (Piece { old: 0, length: 0 }, Piece { old: 0, length: 0 });
-        while !range.is_empty() {
-            let middle = range.start + range.len() / 2;
-            let old = self.suffixes[middle] as usize;
-            // What both neighbours have in common with the needle, all between them have too.
-            let known = below.length.min(above.length);
-            let length = known + common(&self.old[old + known..], &needle[known..]);
-            let piece = Piece { old, length };
-            if length == needle.len() {
-                return piece;
-            }
-            if self.old.get(old + length).is_none_or(|byte| *byte < needle[length]) {
-                range.start = middle + 1;
-                below = piece;
-            } else {
-                range.end = middle;
-                above = piece;
-            }
-        }
-        if below.length > above.length { below } else { above }
+        let (old, length) = self.suffixes.longest(self.old, &self.new[at..]);
+        Piece { old, length }
     }
 
     /// Hands out the match that ends where the piece at `old` begins, both extended to where they
@@ -181,13 +164,6 @@ fn best_prefix(equal: impl Iterator<Item = bool>) -> usize {
         }
     }
     length
-}
-
-/// How many bytes `a` and `b` have in common at their beginning.
-fn common(a: &[u8], b: &[u8]) -> usize {
-    const WORD: usize = 16;
-    let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count() * WORD;
-    words + a[words..].iter().zip(&b[words..]).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]

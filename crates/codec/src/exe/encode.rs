@@ -13,7 +13,6 @@ mod matcher;
 mod normal;
 mod sections;
 mod slices;
-mod suffixes;
 
 use super::coder::{Encoder, STREAMS};
 use super::control::Match;

@@ -8,9 +8,9 @@
 use super::Files;
 use super::effort::{self, MOST, Pass};
 use super::normal::References;
-use super::suffixes::{Suffixes, UNKNOWN, common};
 use crate::CodecError;
 use crate::exe::control::Match;
+use crate::suffixes::{Suffixes, UNKNOWN, common};
 
 /// Costs, in tenths of a literal byte.
 const LITERAL: i32 = 10;
@@ -43,6 +43,9 @@ const REACH: usize = 3;
 const LONG: usize = 64;
 
 const DIAGONALS: usize = 16;
+
+/// A larger file has a table of 64 MB, and a third of the steps less.
+const LARGE: usize = 8 << 20;
 
 /// Alignments and bytes that are looked at for each byte of the new file, at most: one search and all
 /// alignments, however much the files repeat themselves.
@@ -99,7 +102,8 @@ struct Index {
 
 impl Index {
     fn new(old: &[u8], new: &[u8]) -> Self {
-        Index { suffixes: Suffixes::new(old), places: vec![UNKNOWN; new.len()] }
+        let bits = if old.len() > LARGE { 24 } else { 16 };
+        Index { suffixes: Suffixes::new(old, bits), places: vec![UNKNOWN; new.len()] }
     }
 }
 
