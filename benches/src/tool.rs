@@ -117,7 +117,7 @@ open(new, 'wb').write(hdiffpatch.apply(open(old, 'rb').read(), open(patch, 'rb')
             }
             Tool::Bsdiff => with("bspatch", &[], &[old, new, patch]),
             Tool::Zstd => {
-                let mut command = with("zstd", &["-q", "-f", "-d", "--long=27"], &[]);
+                let mut command = with("zstd", &["-q", "-f", "-d", "--long=31"], &[]);
                 command.arg(joined("--patch-from=", old)).arg(patch).arg("-o").arg(new);
                 command
             }
