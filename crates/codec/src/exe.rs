@@ -49,6 +49,7 @@ mod popular;
 mod rank;
 mod reference;
 mod renaming;
+mod repeat;
 mod runs;
 mod scan;
 mod stored;

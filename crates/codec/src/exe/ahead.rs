@@ -44,10 +44,6 @@ pub(crate) struct Ahead<'a, C> {
     at: usize,
     /// The match that is next, or is being made.
     current: usize,
-    /// Where the match before ended in the old file.
-    old_end: usize,
-    /// Bytes of the old file beside a gap.
-    beside: Vec<u8>,
     in_gap: bool,
     region: usize,
     next_derived: usize,
@@ -55,7 +51,7 @@ pub(crate) struct Ahead<'a, C> {
 
 impl<'a, C: Coder> Ahead<'a, C> {
     pub(crate) fn new(coder: C, source: Source<'a>) -> Self {
-        let literals = source.tier.as_ref().map(Literals::new);
+        let literals = source.tier.as_ref().map(|tier| Literals::new(tier, source.plan.gaps()));
         Ahead {
             coder,
             source,
@@ -63,8 +59,6 @@ impl<'a, C: Coder> Ahead<'a, C> {
             literals,
             at: 0,
             current: 0,
-            old_end: 0,
-            beside: Vec::new(),
             in_gap: false,
             region: 0,
             next_derived: 0,
@@ -123,8 +117,6 @@ impl<'a, C: Coder> Ahead<'a, C> {
         }
         let start = self.at;
         let length = (end - start).min(CHUNK);
-        self.beside.resize(length + 8, 0);
-        self.source.image.read(self.old_end, &mut self.beside)?;
         let (first, holes) = (batch.bytes.len(), batch.holes.len());
         let regions = &self.source.plan.new.regions;
         let mut done = 0;
@@ -135,20 +127,13 @@ impl<'a, C: Coder> Ahead<'a, C> {
             }
             let region = regions.get(self.region).filter(|region| region.offset <= at);
             let class = region.map_or(0, |region| region.content.class());
-            let gap = Gap {
-                class,
-                at,
-                left: end - at,
-                done: done as u32,
-                beside: self.beside.get(done..).unwrap_or_default(),
-            };
+            let gap = Gap { class, at, left: end - at, done: done as u32 };
             done += literals.code(&mut self.coder, &self.source.plan, batch, &gap);
         }
         batch.classes.resize(batch.bytes.len(), 0);
         let length = batch.bytes.len() - first;
         batch.items.push(Item::Gap { length, holes: batch.holes.len() - holes });
         self.at += length;
-        self.old_end += length;
         Ok(())
     }
 
@@ -185,7 +170,6 @@ impl<'a, C: Coder> Ahead<'a, C> {
         self.at += length;
         if self.at >= end {
             self.current += 1;
-            self.old_end = found.old_end();
         }
         Ok(())
     }

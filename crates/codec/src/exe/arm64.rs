@@ -4,6 +4,7 @@ use super::bit::hash;
 use super::destinations::Reach;
 use super::field::{Kind, Use, word};
 use super::reference::Reference;
+use super::tier::LITERAL;
 
 /// How far a place in a page may be from the instruction that made the page, in bytes. A scan
 /// that begins so far before a word, and ends so far behind it, finds what any other finds there.
@@ -204,12 +205,20 @@ pub(crate) fn referring(top: u8) -> Option<(Kind, Reach)> {
     }
 }
 
-/// Contexts of a word that is new: the two words before it, and the old one at its place.
+/// A word without what tells where it leads.
+pub(crate) fn without_target(code: u32) -> u32 {
+    let top = canonical(code >> 24);
+    match referring(top as u8) {
+        Some((Kind::Page, _)) => top << 24 | code & 31,
+        Some(_) => top << 24,
+        None => code,
+    }
+}
+
+/// Contexts of a word that is new: the two words before it.
 pub(crate) struct Literal {
     pub(crate) last: u32,
     pub(crate) before: u32,
-    pub(crate) beside: u32,
-    pub(crate) count: u64,
 }
 
 impl Literal {
@@ -217,73 +226,52 @@ impl Literal {
         u64::from(word >> shift & mask)
     }
 
-    fn tops(&self) -> [u64; 3] {
-        [self.last, self.before, self.beside].map(|word| u64::from(canonical(word >> 24)))
+    fn tops(&self) -> [u64; 2] {
+        [self.last, self.before].map(|word| u64::from(canonical(word >> 24)))
     }
 
-    pub(crate) fn top(&self) -> [u64; 6] {
-        let [last, before, beside] = self.tops();
-        [
-            1 << 60,
-            last | 1 << 61,
-            last | before << 8 | 1 << 62,
-            last | Self::bits(self.last, 0, 31) << 8 | Self::bits(self.last, 22, 3) << 16 | 3 << 60,
-            hash(u64::from(self.last & 0xffc0_ffff), before),
-            beside | self.count.min(4) << 8 | 5 << 60,
-        ]
+    pub(crate) fn top(&self) -> [u64; LITERAL] {
+        let [last, before] = self.tops();
+        [1 << 60, last | 1 << 61, last | before << 8 | 1 << 62, hash(u64::from(self.last & 0xffc0_ffff), before)]
     }
 
     /// Of the register of ADRP.
-    pub(crate) fn register(&self) -> [u64; 6] {
+    pub(crate) fn register(&self) -> [u64; LITERAL] {
         let page = 77 << 40;
-        [
-            1 << 60 | 77,
-            Self::bits(self.last, 0, 31) | 1 << 61 | page,
-            Self::bits(self.last, 5, 31) | 1 << 62 | page,
-            u64::from(self.last >> 24) | page,
-            Self::bits(self.beside, 0, 31) | page | 5 << 60,
-            78,
-        ]
+        [1 << 60 | 77, Self::bits(self.last, 0, 31) | 1 << 61 | page, Self::bits(self.last, 5, 31) | 1 << 62 | page, 78]
     }
 
-    pub(crate) fn third(&self, code: u32) -> [u64; 6] {
-        let [last, before, beside] = self.tops();
+    pub(crate) fn third(&self, code: u32) -> [u64; LITERAL] {
+        let [last, before] = self.tops();
         let (top, raw) = (u64::from(code >> 24), u64::from(self.last >> 24));
         [
             top | 2 << 60,
             top | Self::bits(self.last, 16, 255) << 8 | 2 << 61,
             top | raw << 8 | Self::bits(self.last, 0, 31) << 16 | 2 << 61 | 1 << 50,
-            hash(top | 1 << 9, u64::from(self.last)),
             top | last << 8 | before << 16 | 1 << 51,
-            top | Self::bits(self.beside, 16, 255) << 8 | beside << 16 | 6 << 60,
         ]
     }
 
-    pub(crate) fn second(&self, code: u32) -> [u64; 6] {
-        let (top, third, raw) = (u64::from(code >> 24), Self::bits(code, 16, 255), u64::from(self.last >> 24));
+    pub(crate) fn second(&self, code: u32) -> [u64; LITERAL] {
+        let (top, third) = (u64::from(code >> 24), Self::bits(code, 16, 255));
         [
             top | 3 << 60,
             top | third << 8 | 3 << 60 | 1 << 30,
             top | third << 8 | Self::bits(self.last, 8, 255) << 16 | 3 << 60,
-            top | third << 8 | Self::bits(self.last, 0, 31) << 16 | raw << 24 | 1 << 52,
             top | Self::bits(self.last, 0, 255) << 8 | 1 << 53,
-            top | third << 8 | Self::bits(self.beside, 8, 0xffff) << 16 | 7 << 60,
         ]
     }
 
-    pub(crate) fn first(&self, code: u32) -> [u64; 6] {
+    pub(crate) fn first(&self, code: u32) -> [u64; LITERAL] {
         let (top, third, second) = (u64::from(code >> 24), Self::bits(code, 16, 255), Self::bits(code, 8, 255));
-        let raw = u64::from(self.last >> 24);
         [
             top | 4 << 60,
             top | second << 8 | 4 << 60 | 1 << 30,
             top | third << 8 | second << 16 | 1 << 54,
-            top | Self::bits(self.last, 0, 255) << 8 | raw << 16 | 1 << 55,
             top | (second & 3) << 8
                 | Self::bits(self.last, 0, 31) << 16
                 | Self::bits(self.before, 0, 31) << 24
                 | 1 << 56,
-            top | u64::from(self.beside & 0xffff) << 8 | second << 24 | 8 << 60,
         ]
     }
 }

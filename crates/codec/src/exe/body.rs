@@ -28,6 +28,12 @@ pub(crate) struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// Bytes that no match holds.
+    pub(crate) fn gaps(&self) -> usize {
+        let matched: usize = self.matches.iter().map(|found| found.length as usize).sum();
+        self.size.saturating_sub(matched)
+    }
+
     #[inline(always)]
     pub(crate) fn wanted(&self, at: usize) -> u8 {
         self.wanted.get(at).copied().unwrap_or(0)

@@ -64,6 +64,9 @@ pub(crate) trait Coder {
     /// One of 16 symbols; `bounds` are where their chances of 32,768 begin, ascending from 0.
     fn symbol(&mut self, symbol: usize, bounds: &[u16; 16]) -> usize;
 
+    /// A byte, of which all are as likely.
+    fn byte(&mut self, byte: u8) -> u8;
+
     /// Books what was written since the last call.
     fn account(&mut self, _stream: Stream) {}
 
@@ -118,13 +121,13 @@ impl<'a> Decoder<'a> {
         let (buffer, lanes) = (Vec::new(), LaneReader::new(lanes));
         let mut decoder = Decoder { input, buffer, at: 0, beyond: 0, failed: None, code: 0, range: u32::MAX, lanes };
         for _ in 0..AHEAD {
-            decoder.code = decoder.code << 8 | decoder.byte();
+            decoder.code = decoder.code << 8 | decoder.input();
         }
         decoder
     }
 
     #[inline(always)]
-    fn byte(&mut self) -> u32 {
+    fn input(&mut self) -> u32 {
         match self.buffer.get(self.at) {
             Some(byte) => {
                 self.at += 1;
@@ -149,14 +152,14 @@ impl<'a> Decoder<'a> {
             self.beyond = self.beyond.saturating_add(1);
             return 0;
         }
-        self.byte()
+        self.input()
     }
 
     #[inline(always)]
     fn renormalise(&mut self) {
         while self.range < RENORMALISE_BELOW {
             self.range <<= 8;
-            self.code = self.code << 8 | self.byte();
+            self.code = self.code << 8 | self.input();
         }
     }
 
@@ -222,6 +225,16 @@ impl<'a> Coder for Decoder<'a> {
         self.range = unit.wrapping_mul(high.wrapping_sub(low)).max(1);
         self.renormalise();
         symbol
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, _: u8) -> u8 {
+        let unit = self.range >> 8;
+        let byte = (self.code / unit).min(0xff);
+        self.code = self.code.wrapping_sub(unit.wrapping_mul(byte));
+        self.range = unit;
+        self.renormalise();
+        byte as u8
     }
 
     fn check(&mut self) -> Result<(), CodecError> {
@@ -350,6 +363,15 @@ impl Coder for Encoder {
         symbol
     }
 
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) -> u8 {
+        let unit = self.range >> 8;
+        self.low += u64::from(unit) * u64::from(byte);
+        self.range = unit;
+        self.renormalise();
+        byte
+    }
+
     fn account(&mut self, stream: Stream) {
         self.accounts[stream as usize] += self.bytes.len() - self.booked;
         self.booked = self.bytes.len();
@@ -383,6 +405,17 @@ mod tests {
             }
             decoder.finish().expect("the end");
         }
+    }
+
+    #[test]
+    fn bytes_among_bits_are_decoded() {
+        let mut encoder = Encoder::new();
+        let given = || bits(2000).zip((0..=255u8).cycle());
+        given().for_each(|((bit, one), byte)| assert_eq!((encoder.byte(byte), encoder.bit(bit, one)), (byte, bit)));
+        let (bytes, _) = encoder.finish();
+        let mut decoder = Decoder::new(Box::new(&bytes[..]));
+        given().for_each(|((bit, one), byte)| assert_eq!((decoder.byte(0), decoder.bit(false, one)), (byte, bit)));
+        decoder.finish().expect("the end");
     }
 
     #[test]

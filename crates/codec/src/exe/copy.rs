@@ -35,7 +35,7 @@ const EDGE: usize = 130;
 
 pub(crate) struct Copier {
     pub(crate) hits: Hits,
-    flags: Mixed<{ UNIT.len() }>,
+    flags: Mixed<UNIT>,
     blocks: Mixed<1>,
     runs: Vec<Bit>,
     values: Values,
@@ -146,14 +146,7 @@ impl Copier {
             if let (Some(found), true) = (&found, unit.is_field_alone()) {
                 let manner = Manner { is_certain: false, since: self.since };
                 written = found.end() - window.start;
-                self.reference(
-                    shared,
-                    found,
-                    numbers[next],
-                    here,
-                    piece,
-                    &Manner { since: if self.since < 16 { self.since } else { manner.since }, ..manner },
-                );
+                self.reference(shared, found, numbers[next], here, piece, &manner);
                 next += 1;
                 self.since += found.kind.size() as u64;
                 at = written.max(at + 1).min(length);
@@ -196,20 +189,17 @@ impl Copier {
         let here = piece.at + at;
         let opcode = unit.word_opcode();
         let guess = self.renaming.guess(unit.classes, unit.old, shared.out.from(here), here, opcode);
-        let known = self.substitutions.find(unit, here);
+        let known = self.substitutions.find(unit);
         let since = bits_of(self.since.min(255));
         let operand = u64::from(guess.operand.0);
         let first =
             if unit.class >= ARM64 { u64::from(unit.word >> 22) | 1 << 40 } else { u64::from(unit.word & 0xff) };
-        let (before, behind) = (here - piece.start, (piece.end - here).saturating_sub(unit.old.len()));
         let contexts = [
             hash(unit.signature.into(), u64::from(unit.class) << 8 | unit.own as u64),
             hash(first | (self.history & 7) << 16 | since << 24, operand | u64::from(unit.is_coded_field()) << 8),
-            hash(since | (before.min(31) as u64) << 8 | (behind.min(31) as u64) << 16, operand),
-            hash(known.state | known.age << 8, operand | (self.history & 3) << 16 | 7 << 32),
             hash(guess.context, operand | known.state << 8),
         ];
-        let contexts = UNIT.map(|k| hash(contexts[k], 5));
+        let contexts = contexts.map(|context| hash(context, 5));
         let set = since as usize * 4 + (known.state as usize & 3);
         let differs = C::ENCODES && self.differs[at..at + unit.old.len()].contains(&true);
         shared.coder.account(Stream::Hit);
@@ -235,7 +225,7 @@ impl Copier {
             self.since += length as u64;
         }
         if !unit.is_coded_field() {
-            self.substitutions.note(unit, shared.out.from(here), here);
+            self.substitutions.note(unit, shared.out.from(here));
         }
         self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, opcode);
         false

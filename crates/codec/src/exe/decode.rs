@@ -16,6 +16,7 @@ use super::models::Models;
 use super::parts::Parts;
 use super::plain::Plain;
 use super::popular::Popular;
+use super::repeat::Repeats;
 use super::scan;
 use super::stored;
 use super::targets::Targets;
@@ -133,6 +134,9 @@ pub(crate) fn prepare<'a, C: Coder + 'a>(
     let derivations = Derivations::new(derived, &new, &mut out, &mut budget)?;
     let matches = Arc::new(matches);
     let plan = Plan { old, new, matches, size, wanted };
+    if !is_fast {
+        budget.take(Repeats::memory(plan.gaps()))?;
+    }
     let shared =
         Shared { coder, out, plan: plan.clone(), current: 0, map, targets, destinations, budget, misses: None };
     let source = Source { plan, image, scanned, keys, derived: regions, tier: (!is_fast).then_some(tier) };

@@ -1,7 +1,7 @@
 //! References inside of matches: each is written as if its target had gone where the map says,
 //! and where that is wrong, what is right is coded and learned.
 
-use super::bit::{Bit, Mixed, bits_of, hash, unzigzag, zigzag};
+use super::bit::{Bit, Mixed, hash, unzigzag, zigzag};
 use super::body::Shared;
 use super::coder::{Coder, Stream};
 use super::control::Neighbour;
@@ -18,7 +18,7 @@ const LIMIT: u32 = 120;
 const NEAR: u64 = 1 << 13;
 
 pub(crate) struct Hits {
-    flags: Mixed<{ HIT.len() }>,
+    flags: Mixed<HIT>,
     /// By kind: which of the last ones were wrong.
     history: [u64; KINDS],
     numbers: Number,
@@ -102,14 +102,9 @@ impl Hits {
         } else {
             let number = kind as u64;
             let tag = if number < 16 { number << 6 } else { number << 40 };
-            let contexts = [
-                state | tag | bits_of(manner.since.min(255)) << 10,
-                state | tag | (self.history[kind as usize] & 63) << 10 | 1 << 17,
-                hash(found.target, 3),
-                hash(found.target >> 7, state),
-            ];
+            let contexts = [state | tag | (self.history[kind as usize] & 63) << 10 | 1 << 17, hash(found.target, 3)];
             shared.coder.account(Stream::Unit);
-            let contexts = HIT.map(|k| hash(contexts[k], 7));
+            let contexts = contexts.map(|context| hash(context, 7));
             let is_wrong = self.flags.code(&mut shared.coder, contexts, kind as usize * 4 + usage, is_wrong);
             self.history[kind as usize] = self.history[kind as usize] << 1 | u64::from(is_wrong);
             shared.coder.account(Stream::Hit);

@@ -12,6 +12,7 @@ use super::destinations::Reach;
 use super::field::{Kind, word};
 use super::hole::Hole;
 use super::nibble::Nibbles;
+use super::repeat::Repeats;
 use super::tier::{LITERAL, Tier};
 use super::window::Window;
 use super::x86::Automaton;
@@ -20,7 +21,8 @@ use super::x86::Automaton;
 const SETS: usize = 160;
 
 pub(crate) struct Literals {
-    model: Nibbles<{ LITERAL.len() }>,
+    model: Nibbles<LITERAL>,
+    repeats: Repeats,
     automaton: Automaton,
     /// Hashes of the last instructions, and of the one that is being read.
     instructions: [u64; 3],
@@ -32,7 +34,7 @@ pub(crate) struct Literals {
 }
 
 /// A place in a gap.
-pub(crate) struct Gap<'a> {
+pub(crate) struct Gap {
     /// The class of the region.
     pub(crate) class: usize,
     pub(crate) at: usize,
@@ -40,16 +42,19 @@ pub(crate) struct Gap<'a> {
     pub(crate) done: u32,
     /// Bytes until the gap or the region ends.
     pub(crate) left: usize,
-    /// Bytes of the old file that lie as far behind the match before.
-    pub(crate) beside: &'a [u8],
 }
+
+/// States of [`Repeats::byte`] that stand for a class of region; those below are of x86-64 code.
+const OTHER: usize = 32;
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Literals {
-    pub(crate) fn new(tier: &Tier) -> Self {
+    /// For so many bytes in gaps.
+    pub(crate) fn new(tier: &Tier, gaps: usize) -> Self {
         Literals {
             model: Nibbles::new(tier.literals, SETS),
+            repeats: Repeats::new(gaps),
             automaton: Automaton::new(),
             instructions: [0; 3],
             current: 0,
@@ -89,6 +94,7 @@ impl Literals {
     pub(crate) fn begin(&mut self, window: &Window) {
         const BACK: usize = 60;
         const UNITS: usize = 4;
+        self.repeats.begin(self.recent);
         (self.automaton, self.instructions, self.current, self.count) = (Automaton::new(), [0; 3], 0, 0);
         let starts = window.classes.iter().rev().take(BACK).enumerate();
         let is_start = |class: u8| class & START != 0 && class & CLASS < DATA;
@@ -118,14 +124,16 @@ impl Literals {
 
     /// Codes one byte, or all of a field or word. Returns how many.
     #[inline(always)]
-    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap) -> usize {
         let length = match gap.class {
             1 => self.x86(coder, plan, batch, gap),
             2 if gap.at & 3 == 0 && gap.left >= 4 && gap.at >= 8 => self.arm64(coder, plan, batch, gap),
             _ => {
                 let (contexts, set) = self.other(gap);
                 let wanted = plan.wanted(gap.at);
-                let byte = self.model.byte(coder, &LITERAL.map(|k| contexts[k]), set, wanted);
+                let Literals { model, repeats, .. } = self;
+                let model = |coder: &mut C| model.byte(coder, &contexts, set, wanted);
+                let byte = repeats.byte(coder, OTHER + gap.class, wanted, model);
                 batch.bytes.push(byte);
                 self.note(&[byte]);
                 1
@@ -135,10 +143,9 @@ impl Literals {
         length
     }
 
-    fn other(&self, gap: &Gap<'_>) -> ([u64; 6], usize) {
+    fn other(&self, gap: &Gap) -> ([u64; LITERAL], usize) {
         let back = |distance| self.back(distance);
         let (c1, c2, c3, c4) = (back(1), back(2), back(3), back(4));
-        let beside = gap.beside.first().map_or(0, |byte| u64::from(*byte));
         let place = gap.at as u64 & 3;
         if gap.class == 2 {
             let second = if place > 1 { c2 } else { 0 };
@@ -146,9 +153,7 @@ impl Literals {
                 place | c1 << 8 | 1 << 60,
                 place | c4 << 8 | 1 << 61,
                 place | c1 << 8 | second << 16 | back(place as usize + 1) << 32,
-                hash(c1 | c2 << 8, place | c4 << 8),
                 hash(c1 | c2 << 8 | c3 << 16, place),
-                beside | place << 8 | 1 << 50,
             ];
             return (contexts, 64 + 2 * place as usize);
         }
@@ -158,14 +163,12 @@ impl Literals {
             state | 1 << 60,
             c1 | state << 8 | 1 << 61,
             c1 | c2 << 8 | state << 16 | 1 << 59,
-            hash(c1 | c2 << 8 | c3 << 16, class),
             c4 | state << 8 | back(8) << 16 | 1 << 58,
-            beside | class << 8 | place << 16 | 1 << 57,
         ];
         (contexts, 72 + 8 * gap.class + 2 * place as usize)
     }
 
-    fn x86<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
+    fn x86<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap) -> usize {
         if self.automaton.starts && (self.count > 0 || self.current != 0) {
             self.end_instruction();
         }
@@ -174,7 +177,6 @@ impl Literals {
             return self.x86_reference(batch, gap);
         }
         let (c1, c2, c3) = (self.back(1), self.back(2), self.back(3));
-        let beside = gap.beside.first().map_or(0, |byte| u64::from(*byte));
         let (state, opcode) = (u64::from(class), u64::from(self.automaton.opcode));
         let instruction = if class == OPCODE {
             state | self.instructions[2] << 8
@@ -187,20 +189,20 @@ impl Literals {
             state | opcode << 8 | 1 << 60,
             state | c1 << 8 | 1 << 61,
             instruction | if is_amid { c1 << 40 } else { 0 },
-            hash(c1 | c2 << 8, state | 5 << 20),
             hash(c1 | c2 << 8 | c3 << 16, state),
-            beside | state << 8 | 1 << 50,
         ];
         let set = 2 * usize::from(class & 31);
         let wanted = plan.wanted(gap.at);
-        let byte = self.model.byte(coder, &LITERAL.map(|k| contexts[k]), set, wanted);
+        let Literals { model, repeats, .. } = self;
+        let model = |coder: &mut C| model.byte(coder, &contexts, set, wanted);
+        let byte = repeats.byte(coder, usize::from(class & 31), wanted, model);
         self.feed(byte);
         batch.bytes.push(byte);
         self.note(&[byte]);
         1
     }
 
-    fn x86_reference(&mut self, batch: &mut Batch, gap: &Gap<'_>) -> usize {
+    fn x86_reference(&mut self, batch: &mut Batch, gap: &Gap) -> usize {
         let is_data = self.automaton.class == RELATIVE_DATA;
         let shift = if is_data { self.automaton.immediate as i8 } else { 0 };
         let opcode = self.automaton.opcode;
@@ -218,27 +220,33 @@ impl Literals {
     }
 
     /// A whole word: its last byte, which tells what it is, first.
-    fn arm64<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap<'_>) -> usize {
+    fn arm64<C: Coder>(&mut self, coder: &mut C, plan: &Plan<'_>, batch: &mut Batch, gap: &Gap) -> usize {
         let wanted = word(plan.wanted_from(gap.at));
         let (last, before) = ((self.recent as u32).swap_bytes(), ((self.recent >> 32) as u32).swap_bytes());
-        let beside = if gap.beside.len() >= 4 { word(gap.beside) } else { 0 };
-        let words = arm64::Literal { last, before, beside, count: self.count as u64 };
-        let select = |contexts: [u64; 6]| LITERAL.map(|k| contexts[k]);
-        let top = arm64::canonical(wanted >> 24) as u8;
-        let top = self.model.byte(coder, &select(words.top()), 64, top);
-        let mut code = u32::from(top) << 24;
-        if let Some((kind, reach)) = arm64::referring(top) {
-            if kind == Kind::Page {
-                code |= u32::from(self.model.byte(coder, &select(words.register()), 70, wanted as u8 & 31) & 31);
+        let words = arm64::Literal { last, before };
+        let known = arm64::without_target(wanted);
+        let Literals { model, repeats, .. } = self;
+        let code = repeats.word(coder, known, |coder| {
+            let top = model.byte(coder, &words.top(), 64, (known >> 24) as u8);
+            let mut code = u32::from(top) << 24;
+            match arm64::referring(top) {
+                Some((Kind::Page, _)) => {
+                    code |= u32::from(model.byte(coder, &words.register(), 70, known as u8) & 31);
+                }
+                Some(_) => {}
+                None => {
+                    let byte = model.byte(coder, &words.third(code), 66, (known >> 16) as u8);
+                    code |= u32::from(byte) << 16;
+                    let byte = model.byte(coder, &words.second(code), 68, (known >> 8) as u8);
+                    code |= u32::from(byte) << 8;
+                    let byte = model.byte(coder, &words.first(code), 70, known as u8);
+                    code |= u32::from(byte);
+                }
             }
+            code
+        });
+        if let Some((kind, reach)) = arm64::referring((code >> 24) as u8) {
             batch.holes.push(Hole { at: gap.done, kind, reach, opcode: 0, shift: 0 });
-        } else {
-            let byte = self.model.byte(coder, &select(words.third(code)), 66, (wanted >> 16) as u8);
-            code |= u32::from(byte) << 16;
-            let byte = self.model.byte(coder, &select(words.second(code)), 68, (wanted >> 8) as u8);
-            code |= u32::from(byte) << 8;
-            let byte = self.model.byte(coder, &select(words.first(code)), 70, wanted as u8);
-            code |= u32::from(byte);
         }
         batch.bytes.extend_from_slice(&code.to_le_bytes());
         self.note(&code.to_le_bytes());

@@ -3,7 +3,7 @@
 
 use super::coder::{Coder, Decoder, damaged};
 use super::parts::Part;
-use super::stored::{byte, length};
+use super::stored::length;
 use crate::error::{carry, classify};
 use crate::old::OldFile;
 use crate::{CodecError, Header, bidiff};
@@ -19,7 +19,7 @@ pub(crate) const AROUND: u64 = 2 << 20;
 pub(crate) fn write(coder: &mut super::coder::Encoder, body: &[u8]) {
     length(coder, body.len() as u64);
     for given in body {
-        byte(coder, *given);
+        coder.byte(*given);
     }
     coder.account(super::coder::Stream::Literal);
 }
@@ -84,7 +84,7 @@ impl Read for Bytes<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Source { coder, left } = &mut *self.0.borrow_mut();
         let length = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-        buffer[..length].iter_mut().for_each(|place| *place = byte(coder, 0));
+        buffer[..length].iter_mut().for_each(|place| *place = coder.byte(0));
         *left -= length as u64;
         coder.check().map_err(carry)?;
         Ok(length)

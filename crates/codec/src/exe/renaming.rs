@@ -36,8 +36,8 @@ pub(crate) struct Renaming {
     last_shift: i32,
     /// By class of operand: the last difference, and where.
     operands: [(u8, u32); 64],
-    /// The last two differences of data.
-    data: [u8; 2],
+    /// The last difference of data.
+    data: u8,
 }
 
 /// What a unit is guessed to be.
@@ -73,7 +73,7 @@ impl Renaming {
             next: 0,
             last_shift: 0,
             operands: [(0, 0); 64],
-            data: [0; 2],
+            data: 0,
         }
     }
 
@@ -108,7 +108,7 @@ impl Renaming {
             guess.operand = found.map_or((0, 0), |place| (classes[place + 1] & CLASS, place + 1));
             self.x86(&mut guess, classes, old, at);
         } else if class < ARM64 {
-            guess.bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(self.data[0]));
+            guess.bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(self.data));
         } else if old.len() == 4 {
             self.arm64(&mut guess, word(old), address);
         }
@@ -354,15 +354,8 @@ impl Renaming {
         }
     }
 
-    /// The difference of data before the last one.
-    pub(crate) fn other_difference(&self) -> u8 {
-        self.data[1]
-    }
-
     pub(crate) fn learn_data(&mut self, difference: u8) {
-        if difference != self.data[0] {
-            self.data = [difference, self.data[0]];
-        }
+        self.data = difference;
     }
 }
 

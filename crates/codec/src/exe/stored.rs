@@ -5,23 +5,6 @@ use super::memory::Budget;
 use super::number::Number;
 use crate::CodecError;
 
-/// All symbols alike, so that each costs half a byte.
-const EVEN: [u16; 16] = {
-    let mut bounds = [0; 16];
-    let mut at = 0;
-    while at < 16 {
-        bounds[at] = at as u16 * 2048;
-        at += 1;
-    }
-    bounds
-};
-
-pub(crate) fn byte<C: Coder>(coder: &mut C, byte: u8) -> u8 {
-    let high = coder.symbol(usize::from(byte >> 4), &EVEN);
-    let low = coder.symbol(usize::from(byte & 15), &EVEN);
-    (high << 4 | low) as u8
-}
-
 /// How many of them follow.
 pub(crate) fn length<C: Coder>(coder: &mut C, length: u64) -> u64 {
     Number::new(1).code(coder, 0, length)
@@ -39,7 +22,7 @@ pub(crate) fn code<C: Coder>(coder: &mut C, given: &[u8], budget: &mut Budget) -
             coder.check()?;
             bytes.reserve_exact((length as usize - at).min(PIECE.max(at)));
         }
-        bytes.push(byte(coder, given.get(at).copied().unwrap_or(0)));
+        bytes.push(coder.byte(given.get(at).copied().unwrap_or(0)));
     }
     coder.account(super::coder::Stream::Literal);
     coder.check()?;

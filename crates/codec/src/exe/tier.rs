@@ -1,4 +1,4 @@
-//! How much the models know: which of the contexts they use, and the sizes of their tables.
+//! How much the models know: how many contexts they use, and the sizes of their tables.
 
 use super::bit::Bit;
 use super::coder::Coder;
@@ -38,26 +38,26 @@ impl Tier {
 
     /// Memory that the tables take.
     pub(crate) fn memory(&self) -> u64 {
-        let lines = (LITERAL.len() << self.literals) + (VALUE.len() << self.values) + (PLACES << self.places);
-        let counters = (UNIT.len() + HIT.len()) << self.flags;
+        let lines = (LITERAL << self.literals) + (VALUE << self.values) + (PLACES << self.places);
+        let counters = (UNIT + HIT) << self.flags;
         (32 * lines + 4 * counters + (8 << self.substitutions)) as u64
     }
 }
 
 /// Contexts of literals.
-pub(crate) const LITERAL: [usize; 5] = [0, 1, 2, 4, 5];
+pub(crate) const LITERAL: usize = 4;
 
 /// Contexts of the flag of a unit.
-pub(crate) const UNIT: [usize; 4] = [0, 1, 3, 4];
+pub(crate) const UNIT: usize = 3;
 
 /// Contexts of the flag of a reference.
-pub(crate) const HIT: [usize; 2] = [1, 2];
+pub(crate) const HIT: usize = 2;
 
 /// Contexts of a byte that is not what the old one was.
-pub(crate) const VALUE: [usize; 4] = [0, 1, 2, 3];
+pub(crate) const VALUE: usize = 3;
 
 /// Contexts of where in a unit such a byte is.
-pub(crate) const PLACES: usize = 3;
+pub(crate) const PLACES: usize = 2;
 
 /// Shifts of the stack that are remembered.
 pub(crate) const SHIFTS: usize = 16;

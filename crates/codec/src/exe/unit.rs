@@ -1,7 +1,7 @@
 //! The bytes of a unit that differ from the old ones: where they are, and what they are.
 
 use super::batch::Origin;
-use super::bit::{bits_of, hash};
+use super::bit::hash;
 use super::body::Shared;
 use super::class::{ARM64, CLASS, DATA, JUMP8};
 use super::coder::{Coder, Stream};
@@ -90,8 +90,7 @@ pub(crate) struct Substitutions {
     width: u32,
 }
 
-/// What a signature became, in 8 bytes: with a check of 12 bits, how often in a row (2 bits), and
-/// where (in 16 bytes, 18 bits).
+/// What a signature became: with a check of 30 bits, and how often in a row (2 bits).
 #[derive(Clone, Copy, Default)]
 struct Substitution {
     signature: u32,
@@ -99,31 +98,24 @@ struct Substitution {
 }
 
 const RUN: u32 = 3;
-const PLACE: u32 = (1 << 18) - 1;
 
 impl Substitution {
-    fn new(check: u32, signature: u32, run: u32, at: usize) -> Self {
-        Substitution { signature, seen: check << 20 | run.min(RUN) << 18 | (at >> 4) as u32 & PLACE }
+    fn new(check: u32, signature: u32, run: u32) -> Self {
+        Substitution { signature, seen: check << 2 | run.min(RUN) }
     }
 
     fn check(self) -> u32 {
-        self.seen >> 20
+        self.seen >> 2
     }
 
     fn run(self) -> u32 {
-        self.seen >> 18 & RUN
-    }
-
-    /// How long ago it was.
-    fn age(self, at: usize) -> u64 {
-        u64::from(((at >> 4) as u32).wrapping_sub(self.seen) & PLACE)
+        self.seen & RUN
     }
 }
 
 /// What is known of a unit's signature.
 pub(crate) struct Known {
     pub(crate) state: u64,
-    pub(crate) age: u64,
     pub(crate) substitute: Option<u32>,
 }
 
@@ -135,37 +127,36 @@ impl Substitutions {
 
     fn slot(&self, unit: &Unit<'_>) -> (usize, u32) {
         let key = hash(u64::from(unit.signature) | u64::from(unit.class) << 32, unit.own as u64);
-        ((key >> (64 - self.width)) as usize, (key as u32 & 0xfff).max(1))
+        ((key >> (64 - self.width)) as usize, (key as u32 >> 2).max(1))
     }
 
-    pub(crate) fn find(&self, unit: &Unit<'_>, at: usize) -> Known {
+    pub(crate) fn find(&self, unit: &Unit<'_>) -> Known {
         let (slot, check) = self.slot(unit);
         let entry = self.entries[slot];
         if entry.check() != check {
-            return Known { state: 0, age: 0, substitute: None };
+            return Known { state: 0, substitute: None };
         }
         let changed = entry.signature != unit.signature;
         Known {
             state: 1 + u64::from(changed) + u64::from(entry.run()) * 2,
-            age: bits_of(entry.age(at)).min(15),
             substitute: changed.then_some(entry.signature),
         }
     }
 
-    pub(crate) fn note(&mut self, unit: &Unit<'_>, new: &[u8], at: usize) {
+    pub(crate) fn note(&mut self, unit: &Unit<'_>, new: &[u8]) {
         let (slot, check) = self.slot(unit);
         let signature = word(&new[..unit.own.min(4).min(new.len())]);
         let entry = &mut self.entries[slot];
         let again = entry.check() == check && entry.signature == signature;
         let run = if again { entry.run() + 1 } else { 0 };
-        *entry = Substitution::new(check, signature, run, at);
+        *entry = Substitution::new(check, signature, run);
     }
 }
 
 /// Models of bytes that differ.
 pub(crate) struct Values {
     places: Nibbles<PLACES>,
-    values: Nibbles<{ VALUE.len() }>,
+    values: Nibbles<VALUE>,
 }
 
 impl Values {
@@ -183,16 +174,10 @@ impl Values {
             let old = u64::from(unit.old.get(place).copied().unwrap_or(0));
             let old = if is_word { u64::from(guess.bytes[place]) | u64::from(renamed) << 40 } else { old };
             let place_bits = place as u64;
-            let contexts = [
-                old | place_bits << 8,
-                old | above << 8 | place_bits << 16 | 1 << 30,
-                above | place_bits << 8 | (found.kind as u64) << 16 | 2 << 30,
-                3 << 30 | place_bits,
-                hash(old | place_bits << 8, unit.signature.into()),
-                1 << 59,
-            ];
+            let contexts =
+                [old | place_bits << 8, above | place_bits << 8 | (found.kind as u64) << 16 | 2 << 30, 1 << 59];
             let wanted = shared.plan.wanted(at + place);
-            let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), 0, wanted);
+            let byte = self.values.byte(&mut shared.coder, &contexts, 0, wanted);
             if let Some(out) = shared.out.tail_mut(at).get_mut(place) {
                 *out = byte;
             }
@@ -234,7 +219,6 @@ impl Values {
                 let first = u64::from(is_first);
                 let contexts = [
                     hash(shape, (next as u64) << 8 | hints >> next << 16 | first),
-                    hash(unit.signature.into(), next as u64 | first << 8),
                     hash(opcode | (count as u64) << 8, next as u64 | operand << 8 | (hints >> next & 7) << 16),
                 ];
                 let distance = if C::ENCODES {
@@ -258,26 +242,16 @@ impl Values {
             let class = unit.classes[place] & CLASS;
             let old = shared.out.from(at).get(place).copied().unwrap_or(0);
             let guessed = guess.bytes.get(place).copied().unwrap_or(old);
-            let substitute = substituted(unit, &substitute, place, old);
             let is_data = (DATA..ARM64).contains(&class);
-            // Before the first byte of a file there is none.
-            let before = shared.out.from((at + place).wrapping_sub(1)).first().map_or(0, |byte| u64::from(*byte));
             let [class_bits, old_bits] = [class, old].map(u64::from);
             let contexts = [
                 class_bits | u64::from(guessed) << 8 | u64::from(guessed != old) << 16,
-                class_bits | u64::from(substitute) << 8 | 1 << 20 | u64::from(substitute != old) << 21,
                 class_bits | old_bits << 8 | 2 << 24,
-                hash(before | class_bits << 8, opcode | 3 << 20),
-                if is_data {
-                    class_bits | u64::from(old.wrapping_add(renaming.other_difference())) << 8 | 1 << 50
-                } else {
-                    class_bits | 1 << 50
-                },
                 hash(old_bits | class_bits << 8, opcode | u64::from(last) << 8),
             ];
             let wanted = shared.plan.wanted(at + place);
             let set = 2 * usize::from(class);
-            let byte = self.values.byte(&mut shared.coder, &VALUE.map(|k| contexts[k]), set, wanted);
+            let byte = self.values.byte(&mut shared.coder, &contexts, set, wanted);
             last = byte.wrapping_sub(old);
             if is_data {
                 renaming.learn_data(last);
