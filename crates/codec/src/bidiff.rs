@@ -55,18 +55,18 @@ mod encode {
     use super::max_stream;
     use crate::CodecError;
     use crate::coding::Body;
-    use crate::matching::matches;
+    use crate::matching::Pair;
     use crate::window::{MAX_LOG, log_for, memory};
     use crate::zeros::fold;
     use bidiff::enc::Writer;
-    use bidiff::{Control, Translator};
+    use bidiff::{Control, Match, Translator};
     use std::io;
     use zstd::bulk::Compressor;
     use zstd::zstd_safe::CParameter;
 
-    pub(crate) fn encode(old: &[u8], new: &[u8], level: i32) -> Result<Body, CodecError> {
+    pub(crate) fn encode(pair: &Pair<'_>, level: i32) -> Result<Body, CodecError> {
         let failed = |source| CodecError::Io { operation: "compress the patch", source };
-        let folded = fold(&stream(old, new).map_err(failed)?);
+        let folded = fold(&stream(pair).map_err(failed)?);
         let log = log_for(folded.len() as u64, MAX_LOG);
         let mut compressor = Compressor::new(level).map_err(failed)?;
         compressor.set_parameter(CParameter::WindowLog(log)).map_err(failed)?;
@@ -83,7 +83,8 @@ mod encode {
         matching.max(new.saturating_mul(3).saturating_add(tables)).saturating_add(4 << 20)
     }
 
-    fn stream(old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
+    fn stream(pair: &Pair<'_>) -> io::Result<Vec<u8>> {
+        let (old, new) = (pair.old, pair.new);
         if old.is_empty() {
             return copied(new);
         }
@@ -93,7 +94,13 @@ mod encode {
             return Ok(writer.into_inner());
         }
         let mut translator = Translator::new(old, new, |control: &Control| writer.write(control));
-        matches(old, new, |found| translator.translate(found))?;
+        let matches = pair.matches();
+        let ends = matches.iter().skip(1).map(|next| next.new as usize).chain([new.len()]);
+        for (found, copy_end) in matches.iter().zip(ends) {
+            let [add_old_start, add_new_start, add_length] =
+                [found.old, found.new, found.length].map(|number| number as usize);
+            translator.translate(Match { add_old_start, add_new_start, add_length, copy_end })?;
+        }
         translator.close()?;
         let stream = writer.into_inner();
         if stream.len() as u64 > max_stream(new.len() as u64) { copied(new) } else { Ok(stream) }

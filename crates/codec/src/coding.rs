@@ -4,10 +4,10 @@
 //! number, a name in `upstep_model::Codec`. Header, limits, digests and the choice of the
 //! smallest are not its business.
 
-#[cfg(feature = "encode")]
-use crate::Level;
 use crate::old::OldFile;
 use crate::{CodecError, Header, bidiff, exe};
+#[cfg(feature = "encode")]
+use crate::{Level, matching::Pair};
 use std::io::Read;
 use std::thread::Scope;
 use upstep_model::Codec;
@@ -71,12 +71,12 @@ impl Coding {
         }
     }
 
-    /// The body that makes `new` of `old`; `None` if this way does not apply to such files.
+    /// The body that makes the new file of the old one; `None` if this way does not apply to such files.
     #[cfg(feature = "encode")]
-    pub(crate) fn encode(self, old: &[u8], new: &[u8], level: Level) -> Result<Option<Body>, CodecError> {
+    pub(crate) fn encode(self, pair: &Pair<'_>, level: Level) -> Result<Option<Body>, CodecError> {
         match self {
-            Coding::Bidiff => bidiff::encode(old, new, level.zstd()).map(Some),
-            Coding::Exe => exe::encode(old, new, level),
+            Coding::Bidiff => bidiff::encode(pair, level.zstd()).map(Some),
+            Coding::Exe => exe::encode(pair, level),
         }
     }
 }

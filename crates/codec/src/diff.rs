@@ -2,6 +2,7 @@
 
 use crate::coding::{Body, Coding};
 use crate::exe::StreamSize;
+use crate::matching::Pair;
 use crate::{CodecError, Header, Level, bidiff, exe, header};
 use upstep_model::{Codec, Digest};
 
@@ -38,10 +39,11 @@ pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, 
     check_size("new file", new.len() as u64)?;
     let is_wanted = |coding: &Coding| options.codec.as_ref().is_none_or(|codec| coding.codec() == *codec);
     let codings: Vec<Coding> = Coding::ALL.into_iter().filter(is_wanted).collect();
+    let pair = &Pair::new(old, new);
     let bodies: Vec<_> = std::thread::scope(|scope| {
         let encode = |coding: &Coding| {
             let coding = *coding;
-            scope.spawn(move || coding.encode(old, new, options.level))
+            scope.spawn(move || coding.encode(pair, options.level))
         };
         let threads: Vec<_> = codings.iter().map(encode).collect();
         threads
@@ -54,7 +56,7 @@ pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, 
         patches.extend(body?.map(|body| (coding.codec(), patch(old, new, coding, body))));
     }
     if patches.is_empty() {
-        let body = bidiff::encode(old, new, options.level.zstd())?;
+        let body = bidiff::encode(pair, options.level.zstd())?;
         patches.push((Codec::Bidiff, patch(old, new, Coding::Bidiff, body)));
     }
     patches.sort_by_key(|(_, patch)| patch.len());
@@ -82,7 +84,7 @@ fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
 pub fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<StreamSize>, CodecError> {
     check_size("old file", old.len() as u64)?;
     check_size("new file", new.len() as u64)?;
-    exe::streams(old, new, level)
+    exe::streams(&Pair::new(old, new), level)
 }
 
 /// Memory that [`diff`] needs with the default options, the two files included, in bytes.

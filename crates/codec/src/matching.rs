@@ -7,8 +7,7 @@
 //! than the piece that it finds, and a step passes all bytes up to the next difference at once.
 
 use crate::suffixes::Suffixes;
-use bidiff::Match;
-use std::io;
+use std::sync::OnceLock;
 
 /// A piece found elsewhere must be this much longer than what the current alignment has equal.
 const BETTER_BY: usize = 8;
@@ -16,17 +15,38 @@ const BETTER_BY: usize = 8;
 /// From this length on, steps go to the next difference and not to the next byte.
 const LONG: usize = 256;
 
-/// Hands out the matches from the beginning of `new` to its end, without gaps. `old` is not empty
-/// and shorter than 2 GiB.
-pub(crate) fn matches(old: &[u8], new: &[u8], mut on_match: impl FnMut(Match) -> io::Result<()>) -> io::Result<()> {
+/// Bytes of the new file, and where they lie in the old one, some of them apart. Those between two matches are new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) old: u32,
+    pub(crate) new: u32,
+    pub(crate) length: u32,
+}
+
+/// Two files, both shorter than 2 GiB, and their matches, which are found once, whoever asks first.
+pub(crate) struct Pair<'a> {
+    pub(crate) old: &'a [u8],
+    pub(crate) new: &'a [u8],
+    matches: OnceLock<Vec<Match>>,
+}
+
+impl<'a> Pair<'a> {
+    pub(crate) fn new(old: &'a [u8], new: &'a [u8]) -> Self {
+        Pair { old, new, matches: OnceLock::new() }
+    }
+
+    /// The matches, in the order of the new file; some have no bytes. Who asks while another looks for them waits.
+    pub(crate) fn matches(&self) -> &[Match] {
+        self.matches.get_or_init(|| if self.old.is_empty() { Vec::new() } else { matches(self.old, self.new) })
+    }
+}
+
+fn matches(old: &[u8], new: &[u8]) -> Vec<Match> {
     // The table takes a half to one byte for each byte of the old file.
     let bits = old.len().max(1).ilog2().saturating_sub(2).clamp(1, 24);
     let suffixes = Suffixes::new(old, bits).with_keys(old);
     let mut scan = Scan { old, new, suffixes, at: 0, last: Alignment { old: 0, new: 0 } };
-    while let Some(found) = scan.next() {
-        on_match(found)?;
-    }
-    Ok(())
+    std::iter::from_fn(|| scan.next()).collect()
 }
 
 /// Two positions that hold the same thing; the bytes around them are compared pairwise.
@@ -102,7 +122,7 @@ impl Scan<'_> {
         Piece { old, length }
     }
 
-    /// Hands out the match that ends where the piece at `old` begins, both extended to where they
+    /// The match that ends where the piece at `old` begins, both extended to where they
     /// are equal for the most part; the piece becomes the next match.
     fn cut(&mut self, old: usize, length: usize) -> Match {
         let is_last = self.at + length >= self.new.len() && self.at == self.new.len();
@@ -121,12 +141,8 @@ impl Scan<'_> {
             forward = forward - overlap + kept;
             backward -= kept;
         }
-        let found = Match {
-            add_old_start: self.last.old,
-            add_new_start: self.last.new,
-            add_length: forward,
-            copy_end: self.at - backward,
-        };
+        let [old_start, new, length] = [self.last.old, self.last.new, forward].map(|number| number as u32);
+        let found = Match { old: old_start, new, length };
         self.last = Alignment { old: old - backward, new: self.at - backward };
         found
     }
@@ -171,17 +187,14 @@ mod tests {
     use super::*;
 
     fn covered(old: &[u8], new: &[u8]) -> usize {
-        let (mut end, mut count) = (0, 0);
-        matches(old, new, |found| {
-            assert_eq!(found.add_new_start, end, "no gap, no overlap");
-            assert!(found.add_old_start + found.add_length <= old.len());
-            end = found.copy_end;
-            count += 1;
-            Ok(())
-        })
-        .expect("no error comes from the closure");
-        assert_eq!(end, new.len());
-        count
+        let matches = matches(old, new);
+        for (at, found) in matches.iter().enumerate() {
+            let next = matches.get(at + 1).map_or(new.len(), |next| next.new as usize);
+            assert!(found.new as usize + found.length as usize <= next, "no overlap");
+            assert!(found.old as usize + found.length as usize <= old.len());
+        }
+        assert!(matches.first().is_none_or(|first| first.new == 0));
+        matches.len()
     }
 
     #[test]

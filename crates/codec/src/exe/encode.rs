@@ -21,20 +21,21 @@ use super::derive::Derived;
 use super::image::{Image, MANY};
 use super::layout::{self, Layout};
 use super::memory::Budget;
-use super::parts::Parts;
+use super::parts::{Part, Parts};
 use super::plain;
 use super::tier;
 use crate::coding::Body;
+use crate::matching::{self, Pair};
 use crate::old::OldFile;
 use crate::{CodecError, Level, bidiff};
 pub(crate) use decisions::Decisions;
 pub(crate) use lanes::LaneWriter;
 use slices::Piece;
 
-/// The body that makes `new` of `old`; `None` if they are no programs of one form that is known, or
+/// The body that makes the new file of the old one; `None` if they are no programs of one form that is known, or
 /// programs whose headers say what can't be coded.
-pub(crate) fn encode(old: &[u8], new: &[u8], level: Level) -> Result<Option<Body>, CodecError> {
-    let Ok(Some(Coded { mut coder, memory, is_right, .. })) = code(old, new, level, Encoder::new()) else {
+pub(crate) fn encode(pair: &Pair<'_>, level: Level) -> Result<Option<Body>, CodecError> {
+    let Ok(Some(Coded { mut coder, memory, is_right, .. })) = code(pair, level, Encoder::new()) else {
         return Ok(None);
     };
     if !is_right {
@@ -61,24 +62,24 @@ pub struct StreamSize {
 }
 
 /// What each stream of such a body takes.
-pub(crate) fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<StreamSize>, CodecError> {
-    let Some(mut coded) = code(old, new, level, Encoder::noting())? else { return Ok(Vec::new()) };
+pub(crate) fn streams(pair: &Pair<'_>, level: Level) -> Result<Vec<StreamSize>, CodecError> {
+    let Some(mut coded) = code(pair, level, Encoder::noting())? else { return Ok(Vec::new()) };
     let noted = coded.coder.noted.take().unwrap_or_default();
     let (_, accounts) = coded.coder.finish();
     let size = |(at, (name, bytes))| Ok(StreamSize { name, bytes, by_zstd: noted.by_zstd(at)? });
     STREAMS.into_iter().zip(accounts).enumerate().map(size).collect()
 }
 
-fn code(old: &[u8], new: &[u8], level: Level, coder: Encoder) -> Result<Option<Coded>, CodecError> {
-    let Some(pieces) = slices::pieces(old, new) else { return Ok(None) };
-    let mut parts = Parts::new((old.len(), new.len()));
+fn code(pair: &Pair<'_>, level: Level, coder: Encoder) -> Result<Option<Coded>, CodecError> {
+    let Some(pieces) = slices::pieces(pair.old, pair.new) else { return Ok(None) };
+    let mut parts = Parts::new((pair.old.len(), pair.new.len()));
     let mut coded = Coded { coder, memory: 0, literals: Vec::new(), misses: Vec::new(), is_right: true };
     tier::code(&mut coded.coder, level);
     for Piece { mut part, layouts } in pieces {
-        let (old, new) = (&old[part.old.clone()], &new[part.new.clone()]);
+        let (old, new) = (&pair.old[part.old.clone()], &pair.new[part.new.clone()]);
         let is_program = layouts.is_some();
         let files = Files { old, new, layouts: layouts.unwrap_or_default(), derived: Vec::new(), level };
-        let matches = matcher::matches(&files)?;
+        let matches = matcher::matches(&files, || within(pair.matches(), &part))?;
         let files = files.with_derived();
         let body = if is_program || level == Level::Fast { None } else { files.plainly(&matches)? };
         part.is_plain = body.is_some();
@@ -93,6 +94,21 @@ fn code(old: &[u8], new: &[u8], level: Level, coder: Encoder) -> Result<Option<C
         coded = Coded { memory, is_right, ..next };
     }
     Ok(Some(coded))
+}
+
+/// What matches of the whole files say of a part of them.
+fn within(matches: &[matching::Match], part: &Part) -> Vec<Match> {
+    let clip = |found: &matching::Match| {
+        let [old, new, length] = [found.old, found.new, found.length].map(|number| number as usize);
+        // Bytes at the beginning and at the end that lie outside.
+        let before = part.old.start.saturating_sub(old).max(part.new.start.saturating_sub(new));
+        let behind = (old + length).saturating_sub(part.old.end).max((new + length).saturating_sub(part.new.end));
+        let length = length.checked_sub(before + behind).filter(|length| *length > 0)?;
+        let [old, new, length] =
+            [old + before - part.old.start, new + before - part.new.start, length].map(|number| number as u32);
+        Some(Match { old, new, length })
+    };
+    matches.iter().filter_map(clip).collect()
 }
 
 /// Beside the two files: their images, the suffix array and the places in it, the references of both
@@ -142,7 +158,7 @@ impl Files<'_> {
 
     /// What the plain codec makes of them, if that is smaller.
     fn plainly(&self, matches: &[Match]) -> Result<Option<Body>, CodecError> {
-        let body = bidiff::encode(self.old, self.new, self.level.zstd())?;
+        let body = bidiff::encode(&Pair::new(self.old, self.new), self.level.zstd())?;
         let (bytes, _) = self.code_twice(matches, Encoder::new())?.coder.finish();
         Ok(Some(body).filter(|body| body.bytes.len() < bytes.len()))
     }
@@ -293,7 +309,7 @@ mod tests {
             let new = if is_like { [&old[..old.len() / 2], &new[..new.len().min(40)], &old[old.len() / 2..]].concat() } else { new };
             let layouts = (layout(&parts, old.len()), layout(&parts, new.len()));
             let files = Files { old: &old, new: &new, layouts, derived: Vec::new(), level }.with_derived();
-            let matches = matcher::matches(&files).expect("matches");
+            let matches = matcher::matches(&files, Vec::new).expect("matches");
             let mut coded = files.code_twice(&matches, Encoder::new()).expect("coded");
             prop_assert!(coded.is_right);
             let lanes = coded.coder.take_lanes();

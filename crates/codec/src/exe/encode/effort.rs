@@ -18,19 +18,17 @@ pub(super) struct Pass {
     pub(super) calmer: u32,
 }
 
-const FIRST: Pass = Pass { every: 2, is_thorough: false, most: 24, kept: 16, calm: 32, calmer: 128 };
-const NEXT: Pass = Pass { every: 1, ..FIRST };
+const NEXT: Pass = Pass { every: 1, is_thorough: false, most: 24, kept: 16, calm: 32, calmer: 128 };
 const THOROUGH: Pass = Pass { every: 1, is_thorough: true, most: MOST, kept: 32, calm: 64, calmer: 256 };
 
 /// The highest number of alignments that any pass looks at together.
 pub(super) const MOST: usize = 48;
 
-/// The first pass is on images with all references blank, each other one on images with
-/// references as the matches before say.
+/// Each on images with references as the matches before say.
 pub(super) fn passes(level: Level) -> &'static [Pass] {
     match level {
-        Level::Fast => &[FIRST, NEXT],
-        Level::Balanced => &[FIRST, NEXT, NEXT],
-        Level::Small => &[THOROUGH; 4],
+        Level::Fast => &[NEXT],
+        Level::Balanced => &[NEXT, NEXT, NEXT],
+        Level::Small => &[THOROUGH; 3],
     }
 }

@@ -1,8 +1,8 @@
 //! Which pieces of the new file come from where: the cheapest way through all alignments that
 //! are worth a look, by rough costs of what coding them takes.
 //!
-//! Several times over: on images with all references blank; then with references as the matches
-//! found so far say. Those matches are proposed again, so that searches are needed only where
+//! Once or several times over: on images with references as the matches found so far say, at first those of
+//! the plain codec. Those matches are proposed again, so that searches are needed only where
 //! they do not fit.
 
 use super::Files;
@@ -75,22 +75,20 @@ struct State {
     bad: u32,
 }
 
-pub(super) fn matches(files: &Files<'_>) -> Result<Vec<Match>, CodecError> {
+/// `seeds` are asked for when they are needed: somebody else may look for them meanwhile.
+pub(super) fn matches(files: &Files<'_>, seeds: impl FnOnce() -> Vec<Match>) -> Result<Vec<Match>, CodecError> {
     let references = References::of(files)?;
-    let mut found: Option<Vec<Match>> = None;
-    let mut last: Option<Index> = None;
+    let old = references.old_image(files);
+    let mut index = Index::new(&old, files.new.len());
+    let mut found = seeds();
     for pass in effort::passes(files.level) {
-        let (old, new) = references.images(files, found.as_deref());
-        let mut index = last.take().unwrap_or_else(|| Index::new(&old, &new));
-        let seeds = found.take();
-        let mut search = Search::new(*pass, (&old, &new), &mut index, seeds.as_deref().unwrap_or_default());
+        let new = references.new_image(files, &found);
+        let mut search = Search::new(*pass, (&old, &new), &mut index, &found);
         let path = search.run();
         debug_assert!(search.work <= WORK * new.len() as u64, "{} steps for {} bytes", search.work, new.len());
-        found = Some(tidy(path, &old, &new));
-        // The old image is another one only in the first pass, which has no matches yet.
-        last = seeds.map(|_| index);
+        found = tidy(path, &old, &new);
     }
-    Ok(found.unwrap_or_default())
+    Ok(found)
 }
 
 /// The suffixes of the old image, and where those of the new one belong among them, as far as was
@@ -101,9 +99,9 @@ struct Index {
 }
 
 impl Index {
-    fn new(old: &[u8], new: &[u8]) -> Self {
+    fn new(old: &[u8], new: usize) -> Self {
         let bits = if old.len() > LARGE { 24 } else { 16 };
-        Index { suffixes: Suffixes::new(old, bits), places: vec![UNKNOWN; new.len()] }
+        Index { suffixes: Suffixes::new(old, bits), places: vec![UNKNOWN; new] }
     }
 }
 
@@ -434,7 +432,7 @@ mod tests {
     use crate::Level;
 
     fn work(pass: Pass, old: &[u8], new: &[u8]) -> u64 {
-        let mut index = Index::new(old, new);
+        let mut index = Index::new(old, new.len());
         let mut search = Search::new(pass, (old, new), &mut index, &[]);
         let seeds = search.run();
         let first = search.work;

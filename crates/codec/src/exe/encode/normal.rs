@@ -24,16 +24,17 @@ impl References {
         Ok(References { old: all(files.old, old)?, new: all(files.new, new)? })
     }
 
-    /// The two images: with the matches each field of the old file holds its target, and each of
-    /// the new file the one that it would have in the old; without them all fields are zero.
-    pub(super) fn images(&self, files: &Files<'_>, matches: Option<&[Match]>) -> (Vec<u8>, Vec<u8>) {
-        let Some(matches) = matches else {
-            return (image(files.old, &self.old, |_| 0), image(files.new, &self.new, |_| 0));
-        };
+    /// The old file, each field with its target.
+    pub(super) fn old_image(&self, files: &Files<'_>) -> Vec<u8> {
+        image(files.old, &self.old, |target| target)
+    }
+
+    /// The new file, each field with the target that it would have in the old one.
+    pub(super) fn new_image(&self, files: &Files<'_>, matches: &[Match]) -> Vec<u8> {
         let back: Vec<Match> =
             matches.iter().map(|found| Match { old: found.new, new: found.old, length: found.length }).collect();
         let back = Map::new(&back, &files.layouts.1, &files.layouts.0);
-        (image(files.old, &self.old, |target| target), image(files.new, &self.new, |target| back.find(target).0))
+        image(files.new, &self.new, |target| back.find(target).0)
     }
 }
 
