@@ -261,12 +261,7 @@ impl<'a> Search<'a> {
                 self.open(at, diagonal, best.cost + RECENT, best.node);
             }
         }
-        let is_due = if best.diagonal == NONE {
-            at.is_multiple_of(self.pass.every)
-        } else {
-            best.run == 0 || self.pass.is_thorough
-        };
-        if !is_due {
+        if best.diagonal != NONE && best.run > 0 && !self.pass.is_thorough {
             return;
         }
         let needle = &new[at..new.len().min(at + NEEDLE)];
