@@ -5,7 +5,7 @@
 pub enum Level {
     /// Quick to make and to apply.
     Fast,
-    /// Small, and applied in about twice the time that `xz -d` of the full takes.
+    /// Small, and applied in about the time that `xz -d` of the full takes, at most some twice that.
     #[default]
     Balanced,
     /// As small as it gets.

@@ -10,8 +10,9 @@ use super::coder::Coder;
 const SHORT: u32 = 3;
 const LONG: u32 = 6;
 
-/// A guess that follows so many equal bytes is not looked for anew.
-const SURE: u32 = 16;
+/// A guess that follows so many equal bytes is not looked for anew; and so many are compared, as two words.
+const SURE: u32 = 2 * WORD;
+const WORD: u32 = 8;
 
 /// Wrong guesses in a row after which the bytes before a guess must be equal again.
 const MISSES: u32 = 8;
@@ -117,10 +118,24 @@ impl Repeats {
         self.guess.from = self.guess.from.wrapping_add(1);
     }
 
-    /// How many bytes before `from` are those before the end.
+    /// The 8 bytes before a place, the last one lowest.
+    #[inline(always)]
+    fn before(&self, at: u32) -> u64 {
+        let end = at as usize & (self.history.len() - 1);
+        match self.history.get(end.wrapping_sub(8)..end).map(<[u8; 8]>::try_from) {
+            Some(Ok(bytes)) => u64::from_be_bytes(bytes),
+            _ => (1..=8).rev().fold(0, |word, back| word << 8 | u64::from(self.get(at.wrapping_sub(back)))),
+        }
+    }
+
+    /// How many bytes before `from` are those before the end, as far as it matters.
+    #[inline(always)]
     fn equal(&self, from: u32) -> u32 {
-        let is_equal = |back: &u32| self.get(from.wrapping_sub(*back)) == self.get(self.at.wrapping_sub(*back));
-        (1..=SURE).take_while(is_equal).count() as u32
+        let equal = |words: u64| words.trailing_zeros() / 8;
+        match equal(self.before(from) ^ self.last) {
+            WORD => WORD + equal(self.before(from.wrapping_sub(WORD)) ^ self.before(self.at.wrapping_sub(WORD))),
+            less => less,
+        }
     }
 
     /// Notes that the last bytes are here, and looks for a better guess, unless there is one that is sure.
