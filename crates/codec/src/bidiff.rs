@@ -75,12 +75,13 @@ mod encode {
     }
 
     /// Beside the two files: the suffix array has 4 bytes for each byte of `old`, its table and keys at
-    /// most 1.5; bidiff's buffer and the stream may be as long as `new`; after that the stream,
+    /// most 1.5; a match has 12, and there is none for less than 8 bytes of `new`; bidiff's buffer and the stream may be as long as `new`; after that the stream,
     /// folded, compressed, and zstd's tables, which level 19 bounds.
     pub(crate) fn encode_memory(old: u64, new: u64) -> u64 {
         let matching = old.saturating_mul(6).saturating_add(new.saturating_mul(2));
+        let matches = new.saturating_mul(3) / 2;
         let tables = (16u64 << log_for(new, MAX_LOG)).min(96 << 20);
-        matching.max(new.saturating_mul(3).saturating_add(tables)).saturating_add(4 << 20)
+        matching.max(new.saturating_mul(3).saturating_add(tables)).saturating_add(matches).saturating_add(4 << 20)
     }
 
     fn stream(pair: &Pair<'_>) -> io::Result<Vec<u8>> {

@@ -218,6 +218,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn matches_of_the_whole_files_are_cut_to_a_part() {
+        let part = Part::new(100..200, 1000..1100);
+        let found = |(old, new, length)| within(&[matching::Match { old, new, length }], &part);
+        let cut = |old, new, length| vec![Match { old, new, length }];
+        assert_eq!(found((110, 1010, 20)), cut(10, 10, 20));
+        assert_eq!(found((90, 1005, 20)), cut(0, 15, 10));
+        assert_eq!(found((105, 990, 300)), cut(15, 0, 85));
+        assert_eq!(found((0, 1000, 300)), []);
+        assert_eq!(found((150, 1090, 10)), cut(50, 90, 10));
+        assert_eq!(found((100, 1000, 0)), []);
+        assert_eq!(found((300, 1000, 50)), []);
+    }
+
     /// Numbers that a layout is made of.
     #[derive(Debug, Clone)]
     struct Parts {
