@@ -75,8 +75,9 @@ mod encode {
     }
 
     /// Beside the two files: the suffix array has 4 bytes for each byte of `old`, its table and keys at
-    /// most 1.5; a match has 12, and there is none for less than 8 bytes of `new`; bidiff's buffer and the stream may be as long as `new`; after that the stream,
-    /// folded, compressed, and zstd's tables, which level 19 bounds.
+    /// most 1.5; bidiff's buffer and the stream may be as long as `new`; after that the stream,
+    /// folded, compressed, and zstd's tables, which level 19 bounds. Kept all the while: 12 bytes for each match, and
+    /// there is at most one for 8 bytes of `new`.
     pub(crate) fn encode_memory(old: u64, new: u64) -> u64 {
         let matching = old.saturating_mul(6).saturating_add(new.saturating_mul(2));
         let matches = new.saturating_mul(3) / 2;
