@@ -57,6 +57,7 @@ mod tables;
 mod targets;
 mod tier;
 mod unit;
+mod values;
 mod window;
 mod windows;
 mod written;

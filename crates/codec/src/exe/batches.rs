@@ -8,11 +8,14 @@ use crate::CodecError;
 use crate::worker::Worker;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Batches that there are: one that is used, one that is made, and one that waits.
-const COUNT: usize = 3;
+/// Batches that there are: one that is used, one that is made, and those that wait. Where there are models they are more,
+/// since one stretch takes one thread long and another the other one.
+const COUNT: usize = 6;
+const FAST_COUNT: usize = 3;
 
 /// Memory that batches take.
 pub(crate) const BATCHES_MEMORY: u64 = COUNT as u64 * BATCH_MEMORY;
+pub(crate) const FAST_BATCHES_MEMORY: u64 = FAST_COUNT as u64 * BATCH_MEMORY;
 
 pub(crate) enum Batches<'a, C> {
     Here(Box<Ahead<'a, C>>),
@@ -29,6 +32,7 @@ impl<'a, C: Coder + 'a> Batches<'a, C> {
         if !worker.is_there() {
             return Batches::Here(Box::new(Ahead::new(C::beside(coded), source)));
         }
+        let count = if source.tier.is_some() { COUNT } else { FAST_COUNT };
         let (empty, to_fill) = channel();
         let (done, filled) = channel();
         // Nobody waits for its end.
@@ -43,7 +47,7 @@ impl<'a, C: Coder + 'a> Batches<'a, C> {
             }
         }));
         // One of them comes when the first is taken, see `next`.
-        for _ in 1..COUNT {
+        for _ in 1..count {
             let _ = empty.send(Batch::default());
         }
         Batches::There { empty, filled }

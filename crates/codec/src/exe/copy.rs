@@ -7,15 +7,16 @@
 use super::batch::Origin;
 use super::bit::{Bit, Mixed, bits_of, hash};
 use super::body::Shared;
-use super::class::{ARM64, CLASS, JUMP8, START};
+use super::class::{ARM64, JUMP8, START};
 use super::coder::{Coder, Stream};
 use super::control::neighbour;
 use super::field::{Kind, is_leb_of, word};
 use super::hits::{Hits, Manner};
 use super::reference::Reference;
-use super::renaming::Renaming;
+use super::renaming::{Guess, Renaming, UNIT as GUESSED};
 use super::tier::{Tier, UNIT};
-use super::unit::{Substitutions, Unit, Values};
+use super::unit::{Substitutions, Unit};
+use super::values::{Changed, Values};
 
 /// After so many bytes without a change blocks are asked about.
 const CALM: u64 = 16;
@@ -183,52 +184,85 @@ impl Copier {
         }
     }
 
-    /// Codes the flag of a unit, and if it is set, the bytes that differ. Returns whether its
-    /// reference was written along with them.
+    /// Writes a unit as it is guessed to be, codes the flag that says whether it differs, and if it is set, the bytes
+    /// that do. Returns whether its reference was written along with them.
     fn unit<C: Coder>(&mut self, shared: &mut Shared<'_, C>, unit: &Unit<'_>, piece: Piece, at: usize) -> bool {
         let here = piece.at + at;
         let opcode = unit.word_opcode();
         let guess = self.renaming.guess(unit.classes, unit.old, shared.out.from(here), here, opcode);
         let known = self.substitutions.find(unit);
+        let is_guessed = self.write_guess(shared, unit, &guess, (here, at));
         let since = bits_of(self.since.min(255));
         let operand = u64::from(guess.operand.0);
         let first =
             if unit.class >= ARM64 { u64::from(unit.word >> 22) | 1 << 40 } else { u64::from(unit.word & 0xff) };
+        let state = u64::from(unit.is_coded_field()) | u64::from(is_guessed) << 1;
         let contexts = [
-            hash(unit.signature.into(), u64::from(unit.class) << 8 | unit.own as u64),
-            hash(first | (self.history & 7) << 16 | since << 24, operand | u64::from(unit.is_coded_field()) << 8),
+            hash(unit.signature.into(), u64::from(unit.class) << 8 | unit.own as u64 | u64::from(is_guessed) << 16),
+            hash(first | (self.history & 7) << 16 | since << 24, operand | state << 8),
             hash(guess.context, operand | known.state << 8),
         ];
-        let contexts = contexts.map(|context| hash(context, 5));
         let set = since as usize * 4 + (known.state as usize & 3);
-        let differs = C::ENCODES && self.differs[at..at + unit.old.len()].contains(&true);
+        let length = unit.old.len();
+        let differs = C::ENCODES && self.differs[at..at + length].contains(&true);
         shared.coder.account(Stream::Hit);
         let differs = self.flags.code(&mut shared.coder, contexts, set, differs);
         shared.coder.account(Stream::Unit);
         self.history = self.history << 1 | u64::from(differs);
-        let length = unit.old.len();
-        if differs {
+        if differs || is_guessed {
             (self.since, self.last_miss) = (0, here);
             if C::ENCODES {
                 self.misses.push(here);
             }
-            if unit.is_coded_field() {
-                self.values.field(shared, unit, &guess, here);
-                let address = if unit.class >= ARM64 { Some(0) } else { None };
-                self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, address);
-                return true;
-            }
-            let substitute = known.substitute.unwrap_or(unit.signature);
-            let differs = self.differs.get(at..at + length).unwrap_or_default();
-            self.values.bytes(shared, unit, &guess, substitute, &mut self.renaming, (here, differs));
         } else {
             self.since += length as u64;
         }
+        if unit.is_coded_field() && differs {
+            self.values.field(shared, unit, &guess, here);
+            let address = if unit.class >= ARM64 { Some(0) } else { None };
+            self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, address);
+            return true;
+        }
+        if differs {
+            let substitute = known.substitute.unwrap_or(unit.signature);
+            let differs = self.differs.get(at..at + length).unwrap_or_default();
+            self.values.bytes(shared, &Changed { unit, guess: &guess, substitute, at: here, differs });
+        }
         if !unit.is_coded_field() {
-            self.substitutions.note(unit, shared.out.from(here));
+            self.substitutions.note(&known, unit, shared.out.from(here));
         }
         self.renaming.learn(&guess, unit.class, unit.old, shared.out.from(here), here, opcode);
         false
+    }
+
+    /// Writes an instruction as it is guessed to be. Returns whether that is not as it was.
+    fn write_guess<C: Coder>(
+        &mut self,
+        shared: &mut Shared<'_, C>,
+        unit: &Unit<'_>,
+        guess: &Guess,
+        (here, at): (usize, usize),
+    ) -> bool {
+        let length = unit.old.len().min(GUESSED);
+        let guess = &guess.bytes[..length];
+        let Some(out) =
+            shared.out.tail_mut(here).get_mut(..length).filter(|out| unit.is_instruction() && **out != *guess)
+        else {
+            return false;
+        };
+        if C::ENCODES {
+            let wanted = shared.plan.wanted_from(here);
+            match unit.reference.filter(|_| unit.is_coded_field()) {
+                Some(found) => self.differs[at] = is_other(&found, guess, &wanted[..length]),
+                None => {
+                    for place in (0..length).filter(|place| out[*place] != guess[*place]) {
+                        self.differs[at + place] = guess[place] != wanted[place];
+                    }
+                }
+            }
+        }
+        out.copy_from_slice(guess);
+        true
     }
 
     fn ask_run<C: Coder>(&mut self, shared: &mut Shared<'_, C>, here: usize, end: usize) {
@@ -289,43 +323,42 @@ impl Copier {
                 continue;
             }
             let (old, new) = (&window.bytes[start..start + size], &wanted[start..start + size]);
-            let cant = match found.kind {
-                kind if kind.is_leb() => !is_leb_of(size, new),
-                Kind::InPage if word(new) >> 10 & 0xfff != (word(new) >> 10 & 0xfff) & (0xfff >> found.shift) => true,
-                kind => size == 4 && (word(old) ^ word(new)) & kind.opcode() != 0,
-            };
             self.differs[start..start + size].fill(false);
-            self.differs[start] = cant;
+            self.differs[start] = is_other(found, old, new);
         }
+    }
+}
+
+/// Whether a field differs in more than its target.
+fn is_other(found: &Reference, old: &[u8], new: &[u8]) -> bool {
+    match found.kind {
+        kind if kind.is_leb() => !is_leb_of(kind.size(), new),
+        Kind::InPage if word(new) >> 10 & 0xfff != (word(new) >> 10 & 0xfff) & (0xfff >> found.shift) => true,
+        kind => kind.size() == 4 && (word(old) ^ word(new)) & kind.opcode() != 0,
     }
 }
 
 /// Jumps of 2 bytes near the ends of a match go where their targets went.
 fn short_jumps<C>(shared: &mut Shared<'_, C>, window: &Origin<'_>, piece: Piece) {
     let length = window.bytes.len();
-    let (first, last) = (piece.start + EDGE, piece.end.saturating_sub(EDGE));
     if piece.end - piece.start <= 2 {
         return;
     }
-    let mut at = 0;
-    while at < length {
-        let here = piece.at + at;
-        if here >= first && here < last {
-            // Nothing to do between the ends.
-            at = (last - piece.at).min(length);
+    let first = (piece.start + EDGE).saturating_sub(piece.at).min(length);
+    let last = piece.end.saturating_sub(piece.at + EDGE).clamp(first, length);
+    for at in [0..first, last..length].into_iter().filter(|end| window.classes[end.clone()].contains(&JUMP8)).flatten()
+    {
+        if window.classes[at] != JUMP8 {
             continue;
         }
-        if window.classes[at] & CLASS == JUMP8 {
-            let target = (window.start + at + 1).checked_add_signed(isize::from(window.bytes[at] as i8));
-            let new =
-                target.and_then(|target| neighbour(&shared.plan.matches, shared.current, target, SHORT_NEIGHBOURS));
-            if let Some((new, _)) = new {
-                let distance = new as i64 - (here + 1) as i64;
-                if let (Ok(distance), Some(byte)) = (i8::try_from(distance), shared.out.tail_mut(here).first_mut()) {
-                    *byte = distance as u8;
-                }
+        let here = piece.at + at;
+        let target = (window.start + at + 1).checked_add_signed(isize::from(window.bytes[at] as i8));
+        let new = target.and_then(|target| neighbour(&shared.plan.matches, shared.current, target, SHORT_NEIGHBOURS));
+        if let Some((new, _)) = new {
+            let distance = new as i64 - (here + 1) as i64;
+            if let (Ok(distance), Some(byte)) = (i8::try_from(distance), shared.out.tail_mut(here).first_mut()) {
+                *byte = distance as u8;
             }
         }
-        at += 1;
     }
 }

@@ -1,7 +1,7 @@
 //! Decoding: a reader of the new file.
 
 use super::ahead::Source;
-use super::batches::{BATCHES_MEMORY, Batches};
+use super::batches::{BATCHES_MEMORY, Batches, FAST_BATCHES_MEMORY};
 use super::body::{Body, Maker, Plan, Shared};
 use super::coder::{Coder, Decoder, damaged};
 use super::control::{self, Match};
@@ -48,7 +48,7 @@ pub(crate) fn fixed(level: Level) -> u64 {
 const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (63 << 16);
 
 /// Where there are no models, with the lanes of a chunk.
-pub(crate) const FIXED_FAST: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (39 << 16);
+pub(crate) const FIXED_FAST: u64 = IMAGES + FAST_BATCHES_MEMORY + WINDOW_MEMORY + (39 << 16);
 
 const IMAGES: u64 = (MANY + FEW) as u64 * PAGE_MEMORY;
 

@@ -34,10 +34,10 @@ pub(crate) struct Renaming {
     shifts: [Shift; SHIFTS],
     next: usize,
     last_shift: i32,
-    /// By class of operand: the last difference, and where.
-    operands: [(u8, u32); 64],
-    /// The last difference of data.
-    data: u8,
+    /// By class of operand: whether the last one differed, and where it was.
+    operands: [(bool, u32); 64],
+    /// By how much the last word of data grew.
+    data: u32,
 }
 
 /// What a unit is guessed to be.
@@ -72,7 +72,7 @@ impl Renaming {
             shifts: [NOTHING; SHIFTS],
             next: 0,
             last_shift: 0,
-            operands: [(0, 0); 64],
+            operands: [(false, 0); 64],
             data: 0,
         }
     }
@@ -84,8 +84,8 @@ impl Renaming {
         self.shifts = [NOTHING; SHIFTS];
     }
 
-    /// Guesses the unit `old` with these classes, which is `written` as if nothing had changed.
-    /// `mask`: the bits of an arm64 word that hold an address, if it does.
+    /// Guesses the unit `old` with these classes, which is `written` as if nothing had changed. `address`: of an
+    /// arm64 word with an address, the bits that are none.
     pub(crate) fn guess(&self, classes: &[u8], old: &[u8], written: &[u8], at: usize, address: Option<u32>) -> Guess {
         let mut guess = Guess {
             bytes: [0; UNIT],
@@ -108,7 +108,7 @@ impl Renaming {
             guess.operand = found.map_or((0, 0), |place| (classes[place + 1] & CLASS, place + 1));
             self.x86(&mut guess, classes, old, at);
         } else if class < ARM64 {
-            guess.bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(self.data));
+            guess.bytes[..4].copy_from_slice(&word(old).wrapping_add(self.data).to_le_bytes());
         } else if old.len() == 4 {
             self.arm64(&mut guess, word(old), address);
         }
@@ -201,11 +201,10 @@ impl Renaming {
             guess.context = self.shift_context(distance, by);
             changes |= u64::from(by != 0) << 1;
         } else {
-            let (by, seen) = self.operands[usize::from(class)];
-            guess.bytes[place] = guess.bytes[place].wrapping_add(by);
+            let (has_changed, seen) = self.operands[usize::from(class)];
             let age = bits_of(u64::from((at as u32).wrapping_sub(seen))).min(12);
-            guess.context = age << 4 | 2 | u64::from(by != 0) << 8;
-            changes |= u64::from(by != 0) << 1;
+            guess.context = age << 4 | 2 | u64::from(has_changed) << 8;
+            changes |= u64::from(has_changed) << 1;
         }
         guess.context |= changes << 16;
     }
@@ -270,14 +269,15 @@ impl Renaming {
         }
         let mut changes = u64::from(renamed != code);
         let mut context = 0;
-        if fields.offset.bits > 0 && code >> 5 & 31 == STACK {
+        let base = (code >> 5 & 31) as u8;
+        if fields.offset.bits > 0 {
             let offset = fields.offset.read(code);
-            let (distance, by) = self.shift(STACK as u8, offset);
+            let (distance, by) = self.shift(base, offset);
             if by != 0 {
                 renamed = fields.offset.write(renamed, offset.wrapping_add(by));
                 changes |= 2;
             }
-            (guess.offset, guess.field) = (Some((STACK as u8, offset)), fields.offset);
+            (guess.offset, guess.field) = (Some((base, offset)), fields.offset);
             context = self.shift_context(distance, by);
         }
         guess.bytes[..4].copy_from_slice(&renamed.to_le_bytes());
@@ -293,6 +293,7 @@ impl Renaming {
             return;
         }
         if class >= DATA {
+            self.learn_data(old, new);
             return;
         }
         let (operand, place) = guess.operand;
@@ -307,7 +308,7 @@ impl Renaming {
         } else if operand != 0
             && let (Some(old), Some(new)) = (old.get(place), new.get(place))
         {
-            self.operands[usize::from(operand)] = (new.wrapping_sub(*old), at as u32);
+            self.operands[usize::from(operand)] = (new != old, at as u32);
         }
         let Some(place) = guess.modrm else { return };
         let (Some(&before), Some(&after)) = (old.get(place), new.get(place)) else { return };
@@ -348,14 +349,18 @@ impl Renaming {
         }
         if let Some((register, offset)) = guess.offset
             && after.offset == guess.field
-            && new >> 5 & 31 == STACK
         {
             self.note_shift(register, offset, after.offset.read(new).wrapping_sub(offset));
         }
     }
 
-    pub(crate) fn learn_data(&mut self, difference: u8) {
-        self.data = difference;
+    fn learn_data(&mut self, old: &[u8], new: &[u8]) {
+        let length = old.len().min(new.len()).min(4);
+        let (old, new) = (&old[..length], &new[..length]);
+        if old != new {
+            let above = u32::BITS - 8 * length as u32;
+            self.data = ((word(new).wrapping_sub(word(old)) << above) as i32 >> above) as u32;
+        }
     }
 }
 
