@@ -154,7 +154,7 @@ impl Install {
 
     /// Runs the program to its end.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
-        self.command(args).output().expect("it starts")
+        self.spawn(args).wait_with_output().expect("it ends")
     }
 
     /// Runs the program, which takes `release` as an update.
@@ -163,7 +163,7 @@ impl Install {
     }
 
     pub fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
-        self.command(args).spawn().expect("it starts")
+        started(&mut self.command(args))
     }
 
     pub fn log(&self) -> String {
@@ -227,6 +227,22 @@ impl Install {
             self.run(["settle"]);
         }
     }
+}
+
+/// Starts a process. Now and then Wine loses one that it is just making (its server says that it has ended with 0), and
+/// tells it by an error that Windows has no use for: once in some thousand starts, and the same program starts when
+/// asked again.
+fn started(command: &mut Command) -> Child {
+    const INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..2 {
+        match command.spawn() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(INTERNAL_ERROR) => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result.expect("it starts"),
+        }
+    }
+    command.spawn().expect("it starts, when asked three times")
 }
 
 pub fn version_of(program: &Path) -> String {
