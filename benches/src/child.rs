@@ -36,16 +36,28 @@ pub fn measure(command: &mut Command) -> Result<Usage, BenchError> {
     Ok(Usage { wall_seconds: wall.as_secs_f64(), cpu_seconds: cpu.as_secs_f64(), peak_bytes: waited.rusage.maxrss })
 }
 
-/// Measures what `command` gives so many times; the quickest run counts, since others had company.
-pub fn quickest(times: usize, mut command: impl FnMut() -> Command) -> Result<Usage, BenchError> {
-    let mut best = measure(&mut command())?;
-    for _ in 1..times {
-        let usage = measure(&mut command())?;
-        if usage.wall_seconds < best.wall_seconds {
-            best = usage;
+/// How often each of several commands is run that are compared: at least and at most, and until they have taken so long.
+const ROUNDS: std::ops::Range<usize> = 3..15;
+const ENOUGH: Duration = Duration::from_secs(15);
+
+/// Measures commands that are compared, by turns, since a machine is not as fast at all times. Of each the quickest run
+/// counts, since others had company.
+pub fn quickest(commands: &[&dyn Fn() -> Command]) -> Vec<Result<Usage, BenchError>> {
+    let began = Instant::now();
+    let mut best: Vec<_> = commands.iter().map(|command| measure(&mut command())).collect();
+    for round in 1..ROUNDS.end {
+        if round >= ROUNDS.start && began.elapsed() > ENOUGH {
+            break;
+        }
+        for (command, best) in commands.iter().zip(&mut best) {
+            let Ok(before) = best else { continue };
+            match measure(&mut command()) {
+                Ok(usage) if usage.wall_seconds >= before.wall_seconds => {}
+                result => *best = result,
+            }
         }
     }
-    Ok(best)
+    best
 }
 
 /// Runs a command that must succeed; its standard output.
