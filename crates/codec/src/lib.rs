@@ -22,6 +22,7 @@ pub mod full;
 mod header;
 mod level;
 pub mod limit;
+mod matched;
 #[cfg(feature = "encode")]
 mod matching;
 mod number;

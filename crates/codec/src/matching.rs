@@ -6,6 +6,7 @@
 //! because it advances byte by byte and compares megabytes each time. Here a search costs no more
 //! than the piece that it finds, and a step passes all bytes up to the next difference at once.
 
+use crate::matched::Match;
 use crate::suffixes::Suffixes;
 use std::sync::OnceLock;
 
@@ -14,14 +15,6 @@ const BETTER_BY: usize = 8;
 
 /// From this length on, steps go to the next difference and not to the next byte.
 const LONG: usize = 256;
-
-/// Bytes of the new file, and where they lie in the old one, some of them apart. Those between two matches are new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Match {
-    pub(crate) old: u32,
-    pub(crate) new: u32,
-    pub(crate) length: u32,
-}
 
 /// Two files, both shorter than 2 GiB, and their matches, which are found once, whoever asks first.
 pub(crate) struct Pair<'a> {
@@ -35,7 +28,7 @@ impl<'a> Pair<'a> {
         Pair { old, new, matches: OnceLock::new() }
     }
 
-    /// The matches, in the order of the new file; some have no bytes. Who asks while another looks for them waits.
+    /// The matches, in the order of the new file: bytes of them may differ, some have none, and what lies between two is new. Who asks while another looks for them waits.
     pub(crate) fn matches(&self) -> &[Match] {
         self.matches.get_or_init(|| if self.old.is_empty() { Vec::new() } else { matches(self.old, self.new) })
     }

@@ -1,7 +1,6 @@
 //! The new file, piece by piece, in order: gaps and matches by turns.
 
 use super::coder::Coder;
-use super::control::Match;
 use super::derive::Derivations;
 use super::destinations::Destinations;
 use super::fast::Fast;
@@ -14,6 +13,7 @@ use super::models::Models;
 use super::targets::Targets;
 use super::written::Written;
 use crate::CodecError;
+use crate::matched::Match;
 use std::sync::Arc;
 
 /// What is known of a file before its first byte, by all threads.

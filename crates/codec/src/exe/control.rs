@@ -7,24 +7,7 @@ use super::coder::{Coder, Stream, damaged};
 use super::memory::{Budget, push};
 use super::number::Number;
 use crate::CodecError;
-
-/// A piece of the new file that is like one of the old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Match {
-    pub(crate) old: u32,
-    pub(crate) new: u32,
-    pub(crate) length: u32,
-}
-
-impl Match {
-    pub(crate) fn old_end(&self) -> usize {
-        self.old as usize + self.length as usize
-    }
-
-    pub(crate) fn new_end(&self) -> usize {
-        self.new as usize + self.length as usize
-    }
-}
+use crate::matched::Match;
 
 /// How many diagonals (distances between old and new) are remembered.
 const RECENT: usize = 16;

@@ -15,7 +15,6 @@ mod sections;
 mod slices;
 
 use super::coder::{Encoder, STREAMS};
-use super::control::Match;
 use super::decode::{Given, fixed, prepare};
 use super::derive::Derived;
 use super::image::{Image, MANY};
@@ -25,7 +24,8 @@ use super::parts::{Part, Parts};
 use super::plain;
 use super::tier;
 use crate::coding::Body;
-use crate::matching::{self, Pair};
+use crate::matched::Match;
+use crate::matching::Pair;
 use crate::old::OldFile;
 use crate::{CodecError, Level, bidiff};
 pub(crate) use decisions::Decisions;
@@ -97,8 +97,8 @@ fn code(pair: &Pair<'_>, level: Level, coder: Encoder) -> Result<Option<Coded>, 
 }
 
 /// What matches of the whole files say of a part of them.
-fn within(matches: &[matching::Match], part: &Part) -> Vec<Match> {
-    let clip = |found: &matching::Match| {
+fn within(matches: &[Match], part: &Part) -> Vec<Match> {
+    let clip = |found: &Match| {
         let [old, new, length] = [found.old, found.new, found.length].map(|number| number as usize);
         // Bytes at the beginning and at the end that lie outside.
         let before = part.old.start.saturating_sub(old).max(part.new.start.saturating_sub(new));
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn matches_of_the_whole_files_are_cut_to_a_part() {
         let part = Part::new(100..200, 1000..1100);
-        let found = |(old, new, length)| within(&[matching::Match { old, new, length }], &part);
+        let found = |(old, new, length)| within(&[Match { old, new, length }], &part);
         let cut = |old, new, length| vec![Match { old, new, length }];
         assert_eq!(found((110, 1010, 20)), cut(10, 10, 20));
         assert_eq!(found((90, 1005, 20)), cut(0, 15, 10));

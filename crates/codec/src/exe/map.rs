@@ -1,7 +1,7 @@
 //! Where addresses of the old file went: the map that the matches make.
 
-use super::control::Match;
 use super::layout::Layout;
+use crate::matched::Match;
 use std::collections::BinaryHeap;
 
 /// Old addresses that all moved by the same distance.

@@ -4,10 +4,10 @@ use super::batch::{Batch, Item, Origin};
 use super::batches::Batches;
 use super::body::Shared;
 use super::coder::{Coder, damaged};
-use super::control::Match;
 use super::copy::{Copier, Piece};
 use super::tier::Tier;
 use crate::CodecError;
+use crate::matched::Match;
 
 pub(crate) struct Models<'a, C> {
     batches: Batches<'a, C>,

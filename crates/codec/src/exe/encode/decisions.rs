@@ -3,7 +3,7 @@
 use super::Files;
 use crate::CodecError;
 use crate::exe::coder::{STREAMS, Stream};
-use crate::exe::control::Match;
+use crate::matched::Match;
 
 /// zstd's highest level.
 const LEVEL: i32 = 22;

@@ -1,10 +1,10 @@
 //! Which regions of the new file can be derived: those that are made just as they are.
 
 use super::Files;
-use crate::exe::control::Match;
 use crate::exe::derive::{self, Derived};
 use crate::exe::layout::{Content, Layout, Region};
 use crate::exe::written::{Pages, Written};
+use crate::matched::Match;
 
 pub(super) fn regions(files: &Files<'_>) -> Vec<Derived> {
     let mut new = files.layouts.1.clone();

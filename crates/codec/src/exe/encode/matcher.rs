@@ -9,7 +9,7 @@ use super::Files;
 use super::effort::{self, MOST, Pass};
 use super::normal::References;
 use crate::CodecError;
-use crate::exe::control::Match;
+use crate::matched::Match;
 use crate::suffixes::{Suffixes, UNKNOWN, common};
 
 /// Costs, in tenths of a literal byte.

@@ -2,7 +2,6 @@
 
 use super::Files;
 use crate::CodecError;
-use crate::exe::control::Match;
 use crate::exe::field::Kind;
 use crate::exe::image::FEW;
 use crate::exe::layout::Layout;
@@ -11,6 +10,7 @@ use crate::exe::memory::Budget;
 use crate::exe::reference::Reference;
 use crate::exe::scan;
 use crate::exe::window::Window;
+use crate::matched::Match;
 
 /// The references of both files.
 pub(super) struct References {
