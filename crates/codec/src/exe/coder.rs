@@ -64,8 +64,14 @@ pub(crate) trait Coder {
     /// One of 16 symbols; `bounds` are where their chances of 32,768 begin, ascending from 0.
     fn symbol(&mut self, symbol: usize, bounds: &[u16; 16]) -> usize;
 
-    /// A byte, of which all are as likely.
-    fn byte(&mut self, byte: u8) -> u8;
+    /// A number of so many bits, at most 16, of which all are as likely.
+    fn raw(&mut self, value: u32, bits: u32) -> u32;
+
+    /// A byte of them.
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) -> u8 {
+        self.raw(byte.into(), 8) as u8
+    }
 
     /// Books what was written since the last call.
     fn account(&mut self, _stream: Stream) {}
@@ -228,13 +234,13 @@ impl<'a> Coder for Decoder<'a> {
     }
 
     #[inline(always)]
-    fn byte(&mut self, _: u8) -> u8 {
-        let unit = self.range >> 8;
-        let byte = (self.code / unit).min(0xff);
-        self.code = self.code.wrapping_sub(unit.wrapping_mul(byte));
+    fn raw(&mut self, _: u32, bits: u32) -> u32 {
+        let unit = self.range >> bits;
+        let value = (self.code / unit).min((1 << bits) - 1);
+        self.code = self.code.wrapping_sub(unit.wrapping_mul(value));
         self.range = unit;
         self.renormalise();
-        byte as u8
+        value
     }
 
     fn check(&mut self) -> Result<(), CodecError> {
@@ -364,12 +370,15 @@ impl Coder for Encoder {
     }
 
     #[inline(always)]
-    fn byte(&mut self, byte: u8) -> u8 {
-        let unit = self.range >> 8;
-        self.low += u64::from(unit) * u64::from(byte);
+    fn raw(&mut self, value: u32, bits: u32) -> u32 {
+        if let Some(noted) = &mut self.noted {
+            (0..bits).rev().for_each(|place| noted.bit(value >> place & 1 == 1));
+        }
+        let unit = self.range >> bits;
+        self.low += u64::from(unit) * u64::from(value);
         self.range = unit;
         self.renormalise();
-        byte
+        value
     }
 
     fn account(&mut self, stream: Stream) {
@@ -408,13 +417,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_among_bits_are_decoded() {
+    fn raw_numbers_among_bits_are_decoded() {
+        let given = || {
+            let number = |at: u32| (at.wrapping_mul(2_654_435_761) >> (32 - at % 16 - 1), at % 16 + 1);
+            bits(2000).zip((0..).map(number))
+        };
         let mut encoder = Encoder::new();
-        let given = || bits(2000).zip((0..=255u8).cycle());
-        given().for_each(|((bit, one), byte)| assert_eq!((encoder.byte(byte), encoder.bit(bit, one)), (byte, bit)));
+        for ((bit, one), (number, count)) in given() {
+            assert_eq!((encoder.raw(number, count), encoder.bit(bit, one)), (number, bit));
+        }
         let (bytes, _) = encoder.finish();
         let mut decoder = Decoder::new(Box::new(&bytes[..]));
-        given().for_each(|((bit, one), byte)| assert_eq!((decoder.byte(0), decoder.bit(false, one)), (byte, bit)));
+        for ((bit, one), (number, count)) in given() {
+            assert_eq!((decoder.raw(0, count), decoder.bit(false, one)), (number, bit));
+        }
         decoder.finish().expect("the end");
     }
 

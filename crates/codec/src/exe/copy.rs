@@ -7,7 +7,7 @@
 use super::batch::Origin;
 use super::bit::{Bit, Mixed, bits_of, hash};
 use super::body::Shared;
-use super::class::{ARM64, JUMP8, START};
+use super::class::{ARM64, DATA, JUMP8, START};
 use super::coder::{Coder, Stream};
 use super::control::neighbour;
 use super::field::{Kind, is_leb_of, word};
@@ -194,12 +194,14 @@ impl Copier {
         let is_guessed = self.write_guess(shared, unit, &guess, (here, at));
         let since = bits_of(self.since.min(255));
         let operand = u64::from(guess.operand.0);
-        let first =
-            if unit.class >= ARM64 { u64::from(unit.word >> 22) | 1 << 40 } else { u64::from(unit.word & 0xff) };
+        let what = match unit.class {
+            ARM64.. => u64::from(unit.word >> 22) | 1 << 40,
+            DATA.. => u64::from(unit.word & 0xff),
+            _ => unit.signature.into(),
+        };
         let state = u64::from(unit.is_coded_field()) | u64::from(is_guessed) << 1;
         let contexts = [
-            hash(unit.signature.into(), u64::from(unit.class) << 8 | unit.own as u64 | u64::from(is_guessed) << 16),
-            hash(first | (self.history & 7) << 16 | since << 24, operand | state << 8),
+            hash(what | (self.history & 7) << 52 | since << 56, operand | state << 8),
             hash(guess.context, operand | known.state << 8),
         ];
         let set = since as usize * 4 + (known.state as usize & 3);

@@ -67,6 +67,45 @@ pub(crate) struct Nibbles<const N: usize> {
     chances: Line,
 }
 
+/// A line alone, of a context that is no hash. It learns more slowly at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Single(Line);
+
+impl Single {
+    pub(crate) const EVEN: Single = Single(EVEN);
+
+    /// One of 16 symbols.
+    #[inline(always)]
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, symbol: usize) -> usize {
+        let Single(line) = self;
+        let count = line[0];
+        let mut bounds = *line;
+        bounds[0] = 0;
+        bounds.iter_mut().enumerate().skip(1).for_each(|(at, bound)| *bound = floored(*bound, at));
+        let symbol = coder.symbol(symbol, &bounds) & 15;
+        let rate = match count {
+            0..2 => 1,
+            2..5 => 2,
+            5..11 => 3,
+            11..22 => 4,
+            22..50 => 5,
+            _ => 6,
+        };
+        for at in 1..16 {
+            let value = line[at] as i16;
+            line[at] = value.wrapping_add(STEPS[symbol][at].wrapping_sub(value) >> rate) as u16;
+        }
+        line[0] = (count + 1).min(63);
+        symbol
+    }
+}
+
+/// No chance is nothing.
+#[inline(always)]
+fn floored(bound: u16, at: usize) -> u16 {
+    (bound - (bound >> 9)).wrapping_add(4 * at as u16)
+}
+
 const FLOOR: i32 = 600;
 
 impl<const N: usize> Nibbles<N> {
@@ -199,8 +238,8 @@ fn mix<const N: usize>(lines: &[Line; N], weights: &[u16; N], chances: &Line) ->
         }
     }
     for at in 0..16 {
-        // No chance is nothing; the first entry holds none, and is zero.
-        bounds[at] = ((bounds[at] - (bounds[at] >> 9)).wrapping_add(4 * at as u16)) & chances[at];
+        // The first entry holds no chance, and is zero.
+        bounds[at] = floored(bounds[at], at) & chances[at];
     }
     bounds
 }

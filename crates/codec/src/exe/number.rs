@@ -3,9 +3,9 @@
 
 use super::bit::{Bit, bits_of, tree};
 use super::coder::Coder;
+use super::nibble::Single;
 
 const LIMIT: u32 = 120;
-const EVEN: u32 = 1 << 15;
 
 /// Counters of one context.
 const SIZE: usize = 1024;
@@ -15,43 +15,56 @@ const LEADING: usize = 64;
 const TRAILING: usize = 400;
 const SHORT: usize = 512;
 
+/// The last symbol of lengths: it is as long, or longer.
+const LONG: usize = 15;
+
+/// Bits that are coded as they are lie between so many of each side, of numbers that are longer than both; at most so many at once.
+const MODELLED: (usize, usize) = (3, 4);
+const AT_ONCE: usize = 12;
+
 pub(crate) struct Number {
+    lengths: Vec<Single>,
     bits: Vec<Bit>,
 }
 
 impl Number {
     pub(crate) fn new(contexts: usize) -> Self {
-        Number { bits: vec![Bit::EVEN; contexts * SIZE] }
+        Number { lengths: vec![Single::EVEN; contexts], bits: vec![Bit::EVEN; contexts * SIZE] }
     }
 
     pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, context: usize, value: u64) -> u64 {
         let bits = &mut self.bits[context * SIZE..][..SIZE];
-        let length = bits_of(value) as usize;
-        let mut length = tree(coder, &mut bits[..64], 6, length.min(63), LIMIT);
-        if length == 63 && coder.bit(bits_of(value) == 64, EVEN) {
+        let mut length = bits_of(value) as usize;
+        let symbol = self.lengths[context].code(coder, length.min(LONG));
+        length = if symbol == LONG { tree(coder, &mut bits[..64], 6, length.min(63), LIMIT) } else { symbol };
+        if length == 63 && coder.raw(u32::from(bits_of(value) == 64), 1) == 1 {
             length = 64;
         }
         if length <= 1 {
             return length as u64;
         }
-        let mut known = 1u64;
-        for place in (0..length - 1).rev() {
+        let (leading, trailing) = MODELLED;
+        let (mut known, mut place) = (1u64, length - 1);
+        while place > 0 {
+            let rank = length - place;
+            if rank > leading && length > leading + trailing && place > trailing {
+                let count = (place - trailing).min(AT_ONCE);
+                place -= count;
+                let bits = coder.raw((value >> place) as u32 & ((1 << count) - 1), count as u32);
+                known = known << count | u64::from(bits);
+                continue;
+            }
+            place -= 1;
             let bit = value >> place & 1 == 1;
-            let rank = length - 1 - place;
-            let context = if rank <= 3 {
-                Some(LEADING + length.min(40) * 8 + (known as usize & 7))
-            } else if length <= 7 {
-                Some(SHORT + (length - 4) * 128 + known as usize)
-            } else if place < 4 {
-                let low = if place == 3 { 0 } else { known as usize & ((1 << (3 - place)) - 1) };
-                Some(TRAILING + place * 16 + low)
+            let context = if rank <= leading {
+                LEADING + length.min(40) * 8 + (known as usize & 7)
+            } else if length <= leading + trailing {
+                SHORT + (length - 4) * 128 + known as usize
             } else {
-                None
+                let low = if place == 3 { 0 } else { known as usize & ((1 << (3 - place)) - 1) };
+                TRAILING + place * 16 + low
             };
-            let bit = match context {
-                Some(context) => bits[context.min(SIZE - 1)].code(coder, bit, LIMIT),
-                None => coder.bit(bit, EVEN),
-            };
+            let bit = bits[context.min(SIZE - 1)].code(coder, bit, LIMIT);
             known = known << 1 | u64::from(bit);
         }
         known

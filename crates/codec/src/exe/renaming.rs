@@ -335,6 +335,13 @@ impl Renaming {
     }
 
     fn learn_arm64(&mut self, guess: &Guess, old: u32, new: u32, address: Option<u32>) {
+        if new == old && guess.bytes[..4] == old.to_le_bytes() {
+            // No register has another name, and none gets one.
+            if let Some((register, offset)) = guess.offset {
+                self.note_shift(register, offset, 0);
+            }
+            return;
+        }
         let (before, after) = (Fields::of(old), Fields::of(new));
         if before.registers() != after.registers() {
             return;

@@ -48,7 +48,7 @@ impl Tier {
 pub(crate) const LITERAL: usize = 4;
 
 /// Contexts of the flag of a unit.
-pub(crate) const UNIT: usize = 3;
+pub(crate) const UNIT: usize = 2;
 
 /// Contexts of the flag of a reference.
 pub(crate) const HIT: usize = 2;
