@@ -28,7 +28,8 @@ impl<'a> Pair<'a> {
         Pair { old, new, matches: OnceLock::new() }
     }
 
-    /// The matches, in the order of the new file: bytes of them may differ, some have none, and what lies between two is new. Who asks while another looks for them waits.
+    /// The matches, in the order of the new file: bytes of them may differ, some have none, and what lies between two
+    /// is new. Who asks while another looks for them waits.
     pub(crate) fn matches(&self) -> &[Match] {
         self.matches.get_or_init(|| if self.old.is_empty() { Vec::new() } else { matches(self.old, self.new) })
     }

@@ -44,8 +44,7 @@ pub(crate) fn fixed(level: Level) -> u64 {
     }
 }
 
-/// Without the models whose size is the level's. (The first patches were made with 64 KiB more of it: what decoding takes
-/// elsewhere may grow by as much, and they are read still.)
+/// Without the models whose size is the level's.
 const FIXED: u64 = IMAGES + BATCHES_MEMORY + WINDOW_MEMORY + (63 << 16);
 
 /// Where there are no models, with the lanes of a chunk.

@@ -67,39 +67,6 @@ pub(crate) struct Nibbles<const N: usize> {
     chances: Line,
 }
 
-/// A line alone, of a context that is no hash. It learns more slowly at the end.
-#[derive(Debug, Clone)]
-pub(crate) struct Single(Line);
-
-impl Single {
-    pub(crate) const EVEN: Single = Single(EVEN);
-
-    /// One of 16 symbols.
-    #[inline(always)]
-    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, symbol: usize) -> usize {
-        let Single(line) = self;
-        let count = line[0];
-        let mut bounds = *line;
-        bounds[0] = 0;
-        bounds.iter_mut().enumerate().skip(1).for_each(|(at, bound)| *bound = floored(*bound, at));
-        let symbol = coder.symbol(symbol, &bounds) & 15;
-        let rate = match count {
-            0..2 => 1,
-            2..5 => 2,
-            5..11 => 3,
-            11..22 => 4,
-            22..50 => 5,
-            _ => 6,
-        };
-        for at in 1..16 {
-            let value = line[at] as i16;
-            line[at] = value.wrapping_add(STEPS[symbol][at].wrapping_sub(value) >> rate) as u16;
-        }
-        line[0] = (count + 1).min(63);
-        symbol
-    }
-}
-
 /// No chance is nothing.
 #[inline(always)]
 fn floored(bound: u16, at: usize) -> u16 {
@@ -223,6 +190,39 @@ impl<const N: usize> Nibbles<N> {
         let (places, checks) = self.places(contexts, 77);
         let lines = self.find(&places, &checks);
         self.nibble(coder, lines, set, symbol)
+    }
+}
+
+/// A line alone, of a context that is no hash. It learns more slowly at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Single(Line);
+
+impl Single {
+    pub(crate) const EVEN: Single = Single(EVEN);
+
+    /// One of 16 symbols.
+    #[inline(always)]
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, symbol: usize) -> usize {
+        let Single(line) = self;
+        let count = line[0];
+        let mut bounds = *line;
+        bounds[0] = 0;
+        bounds.iter_mut().enumerate().skip(1).for_each(|(at, bound)| *bound = floored(*bound, at));
+        let symbol = coder.symbol(symbol, &bounds) & 15;
+        let rate = match count {
+            0..2 => 1,
+            2..5 => 2,
+            5..11 => 3,
+            11..22 => 4,
+            22..50 => 5,
+            _ => 6,
+        };
+        for at in 1..16 {
+            let value = line[at] as i16;
+            line[at] = value.wrapping_add(STEPS[symbol][at].wrapping_sub(value) >> rate) as u16;
+        }
+        line[0] = (count + 1).min(63);
+        symbol
     }
 }
 

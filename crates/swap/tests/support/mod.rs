@@ -230,8 +230,7 @@ impl Install {
 }
 
 /// Starts a process. Now and then Wine loses one that it is just making (its server says that it has ended with 0), and
-/// tells it by an error that Windows has no use for: once in some thousand starts, and the same program starts when
-/// asked again.
+/// tells it by an error that Windows has no use for. It was seen once.
 fn started(command: &mut Command) -> Child {
     const INTERNAL_ERROR: i32 = 1359;
     for _ in 0..2 {
