@@ -87,10 +87,13 @@ pub fn streams(old: &[u8], new: &[u8], level: Level) -> Result<Vec<StreamSize>, 
     exe::streams(&Pair::new(old, new), level)
 }
 
-/// Memory that [`diff`] needs with the default options, the two files included, in bytes.
-pub fn diff_memory(old: u64, new: u64) -> u64 {
-    let files = old.saturating_add(new);
-    files.saturating_add(bidiff::encode_memory(old, new)).saturating_add(exe::encode_memory(old, new))
+/// Memory that [`diff`] needs at most for two files of such lengths, the files included, in bytes.
+pub fn diff_memory(old: u64, new: u64, options: &DiffOptions) -> u64 {
+    let plain = old.saturating_add(new).saturating_add(bidiff::encode_memory(old, new));
+    match options.codec {
+        Some(Codec::Bidiff) => plain,
+        _ => plain.saturating_add(exe::encode_memory(old, new)),
+    }
 }
 
 fn check_size(what: &'static str, size: u64) -> Result<(), CodecError> {

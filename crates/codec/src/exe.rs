@@ -7,7 +7,7 @@
 //! that is wrong it costs bytes. Everything is coded by adaptive models and a range coder; at level `fast` what
 //! is wrong is left to zstd.
 //!
-//! `docs/codec.md` says why, `docs/formats.md` what the bytes are. Whatever the models do is part
+//! `docs/codec.md` says why, `docs/exe` what every bit is. Whatever the models do is part
 //! of the format: a change of any of them is another codec.
 
 mod ahead;

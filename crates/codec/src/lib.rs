@@ -5,7 +5,7 @@
 //! bounded, the output stops at the size that was announced, and its digest is compared.
 //! `diff` and `full::compress` (feature `encode`) make what they read.
 //!
-//! The bytes of a patch file are written down in `docs/formats.md`, why they are as they are in
+//! The bytes of a patch file are written down in `docs/formats.md` and `docs/exe`, why they are as they are in
 //! `docs/codec.md`.
 
 #![forbid(unsafe_code)]

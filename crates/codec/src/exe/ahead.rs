@@ -106,7 +106,7 @@ impl<'a, C: Coder> Ahead<'a, C> {
                 derived => self.gap(derived.map_or(gap_end, |region| region.offset), batch)?,
             }
         }
-        self.coder.check()
+        if self.at < self.source.plan.size { self.coder.check() } else { self.coder.end() }
     }
 
     fn gap(&mut self, end: usize, batch: &mut Batch) -> Result<(), CodecError> {

@@ -116,7 +116,9 @@ impl<'a, C: Coder + 'a> Body<'a, C> {
         let gap_end = next.map_or(self.shared.plan.size, |found| found.new as usize);
         let derived_at = self.derivations.gap_end(at, gap_end);
         match &mut self.maker {
-            _ if at < gap_end && derived_at == at => self.derivations.make(&mut self.shared, &mut self.image)?,
+            _ if at < gap_end && derived_at == at => {
+                self.derivations.make(&mut self.shared, &mut self.image, gap_end)?
+            }
             Maker::Models(models) => models.make(&mut self.shared, next)?,
             Maker::Fast(fast) if at < gap_end => fast.gap(&mut self.shared, derived_at),
             Maker::Fast(fast) => next.map_or(Ok(()), |found| fast.copy(&mut self.shared, found))?,

@@ -85,6 +85,11 @@ pub(crate) trait Coder {
     fn check(&mut self) -> Result<(), CodecError> {
         Ok(())
     }
+
+    /// Fails unless everything was read.
+    fn end(&mut self) -> Result<(), CodecError> {
+        Ok(())
+    }
 }
 
 const RENORMALISE_BELOW: u32 = 1 << 24;
@@ -168,20 +173,6 @@ impl<'a> Decoder<'a> {
             self.code = self.code << 8 | self.input();
         }
     }
-
-    /// Fails unless everything was read.
-    pub(crate) fn finish(&mut self) -> Result<(), CodecError> {
-        self.check()?;
-        if self.at < self.buffer.len() {
-            return Err(damaged("bytes are left behind its end"));
-        }
-        let mut byte = [0];
-        match self.input.read(&mut byte) {
-            Ok(0) => self.lanes.finish(),
-            Ok(_) => Err(damaged("bytes are left behind its end")),
-            Err(error) => Err(classify(WHAT, error)),
-        }
-    }
 }
 
 /// The error for a patch that says what can't be.
@@ -248,6 +239,19 @@ impl<'a> Coder for Decoder<'a> {
             Some(error) => Err(classify(WHAT, error)),
             None if self.beyond > AHEAD => Err(classify(WHAT, carry(CodecError::Truncated { what: WHAT }))),
             None => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), CodecError> {
+        self.check()?;
+        if self.at < self.buffer.len() {
+            return Err(damaged("bytes are left behind its end"));
+        }
+        let mut byte = [0];
+        match self.input.read(&mut byte) {
+            Ok(0) => self.lanes.finish(),
+            Ok(_) => Err(damaged("bytes are left behind its end")),
+            Err(error) => Err(classify(WHAT, error)),
         }
     }
 }
@@ -412,7 +416,7 @@ mod tests {
             for (at, (bit, one)) in bits(count).enumerate() {
                 assert_eq!(decoder.bit(false, one), bit, "bit {at} of {count}");
             }
-            decoder.finish().expect("the end");
+            decoder.end().expect("the end");
         }
     }
 
@@ -431,7 +435,7 @@ mod tests {
         for ((bit, one), (number, count)) in given() {
             assert_eq!((decoder.raw(0, count), decoder.bit(false, one)), (number, bit));
         }
-        decoder.finish().expect("the end");
+        decoder.end().expect("the end");
     }
 
     #[test]
@@ -447,6 +451,6 @@ mod tests {
         let mut decoder = Decoder::new(Box::new(&more[..]));
         let ones = bits(20_000).filter(|(_, one)| decoder.bit(false, *one)).count();
         assert!(ones > 0);
-        assert!(decoder.finish().is_err());
+        assert!(decoder.end().is_err());
     }
 }

@@ -210,7 +210,7 @@ impl<'a> Reader<'a, '_> {
 
     /// Begins the next part; behind the last one the stream must end.
     fn begin(&mut self, mut coder: Decoder<'a>) -> Result<(), CodecError> {
-        let Some(part) = self.parts.code(&mut coder, None)? else { return coder.finish() };
+        let Some(part) = self.parts.code(&mut coder, None)? else { return coder.end() };
         let old = self.old.part(&part.old);
         if part.is_plain {
             if self.level == Level::Fast {

@@ -72,7 +72,10 @@ impl Derived {
         shared.budget.take(region.length as u64)?;
         let bytes = match region.content {
             Content::PageDigests => shared.out.digests(self.parameters[0] as usize),
-            Content::Functions12 | Content::Functions8 => Some(functions::code(shared, image, region)?),
+            Content::Functions12 | Content::Functions8 => {
+                let kept = self.keeps_from(&shared.plan.new).min(region.offset);
+                Some(functions::code(shared, image, region, kept)?)
+            }
             Content::Unwind => Some(unwind::code(shared, image, region)?),
             Content::FrameIndex => {
                 shared.budget.take(region.length as u64)?;
@@ -180,15 +183,19 @@ impl Derivations {
         self.items.get(self.next).map_or(end, |derived| derived.region.offset.min(end))
     }
 
-    /// Makes the region that begins here, or leaves it blank.
+    /// Makes the region that begins here, in a gap up to `gap_end`, or leaves it blank.
     pub(crate) fn make<C: Coder>(
         &mut self,
         shared: &mut Shared<'_, C>,
         image: &mut Image<'_>,
+        gap_end: usize,
     ) -> Result<(), CodecError> {
         let Some(derived) = self.items.get(self.next).copied() else { return Ok(()) };
         self.next += 1;
         let region = derived.region;
+        if region.end() > gap_end {
+            return Err(damaged("a match lies in a region that is derived"));
+        }
         if derived.ready(&shared.plan.new) > region.offset {
             shared.out.extend(&vec![0; region.length]);
             self.blank.push(derived);

@@ -122,13 +122,13 @@ impl<'a> LaneReader<'a> {
         if at == end {
             return usize::MAX;
         }
-        let (mut value, mut place) = (0usize, 0);
+        let (mut value, mut place) = (0u64, 0);
         loop {
             let byte = self.next(lane);
-            value |= usize::from(byte & 0x7f) << place;
+            value |= u64::from(byte & 0x7f) << place;
             place += 7;
             if byte < 0x80 || place > 28 {
-                return value;
+                return usize::try_from(value).unwrap_or(usize::MAX);
             }
         }
     }

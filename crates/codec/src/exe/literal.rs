@@ -40,7 +40,7 @@ pub(crate) struct Gap {
     pub(crate) at: usize,
     /// Bytes of the gap, or of the piece of it that is made at once, that are there already.
     pub(crate) done: u32,
-    /// Bytes until the gap or the region ends.
+    /// Bytes until the gap ends; at level `fast` until the region does, if that is earlier.
     pub(crate) left: usize,
 }
 

@@ -91,6 +91,6 @@ mod tests {
         for (at, number) in numbers.iter().enumerate() {
             assert_eq!(model.code(&mut decoder, at % 2, 0), *number, "number {at}");
         }
-        decoder.finish().expect("the end");
+        decoder.end().expect("the end");
     }
 }

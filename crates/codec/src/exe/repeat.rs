@@ -256,7 +256,7 @@ mod tests {
             assert_eq!(repeats.word(&mut coder, 0, |coder| word_by_bytes(coder, 0)), word(at));
             assert_eq!(repeats.byte(&mut coder, 1, 0, |coder| coder.byte(0)), bytes[at + 4]);
         }
-        coder.finish().expect("the end");
+        coder.end().expect("the end");
     }
 
     fn word_by_bytes<C: Coder>(coder: &mut C, word: u32) -> u32 {

@@ -62,7 +62,11 @@ pub(super) fn code<C: Coder>(
     }
     let place = |entry: Entry| match is_sorted {
         true => moved.binary_search(&entry).ok(),
-        false => places.binary_search_by_key(&entry, |(entry, _)| *entry).ok().map(|at| places[at].1),
+        // Of those that went to the same address the last one.
+        false => {
+            let behind = places.partition_point(|(other, _)| *other <= entry);
+            places[..behind].last().filter(|(other, _)| *other == entry).map(|(_, place)| *place)
+        }
     };
     let mut model = Model { bits: vec![Bit::EVEN; 256], numbers: Number::new(4) };
     let coder = &mut shared.coder;
@@ -257,7 +261,7 @@ fn build(entries: &[Entry], layout: &Layout, content: Content, length: usize) ->
                 let address = entry >> 4;
                 let is_inside = |segment: &Segment| address.wrapping_sub(segment.address) < segment.length;
                 let number = layout.segments.iter().position(is_inside)?;
-                bytes.push(REBASE_SEGMENT | (number as u8 + 1) & 15);
+                bytes.push(REBASE_SEGMENT | (number as u8).wrapping_add(1) & 15);
                 put_leb(&mut bytes, address.wrapping_sub(layout.segments[number].address));
                 bytes.push(REBASE_ONE);
             }

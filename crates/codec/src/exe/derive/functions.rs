@@ -85,6 +85,7 @@ pub(super) fn code<C: Coder>(
     shared: &mut Shared<'_, C>,
     image: &mut Image<'_>,
     region: &Region,
+    kept: usize,
 ) -> Result<Vec<u8>, CodecError> {
     let is_arm64 = region.content == Content::Functions8;
     let (base, size) = (shared.plan.new.image_base, size(region));
@@ -117,7 +118,7 @@ pub(super) fn code<C: Coder>(
         };
         history = history << 1 | usize::from(start == next);
         let known = old.find(start);
-        let behind = |unwind: u64| behind(&shared.out, &shared.plan.new, unwind, is_arm64);
+        let behind = |unwind: u64| behind(head(&shared.out, &shared.plan.new, unwind, kept), unwind, is_arm64);
         let (after_last, after_highest) = (behind(last), behind(highest));
         let (mut end, unwind);
         match known {
@@ -149,7 +150,6 @@ pub(super) fn code<C: Coder>(
                     let moved = shared.map.find(old_base.wrapping_add(row.unwind.into())).0;
                     let context = usize::from(moved == after_last) * 4 + (history >> 4 & 3);
                     unwind = if model.is(coder, 32 + context, wanted_unwind == after_last) {
-                        history |= 64;
                         after_last
                     } else if moved != after_last && model.is(coder, 48 + (history >> 4 & 3), wanted_unwind == moved) {
                         moved
@@ -187,8 +187,8 @@ pub(super) fn code<C: Coder>(
             let length = if is_packed(unwind) {
                 (unwind >> 2 & 0x7ff) * 4
             } else {
-                let head = shared.plan.new.offset(unwind).map_or(0, |at| word(head(&shared.out, at)));
-                u64::from(head & 0x3_ffff) * 4
+                let head = head(&shared.out, &shared.plan.new, unwind, kept);
+                u64::from(head.map_or(0, word) & 0x3_ffff) * 4
             };
             end = start.wrapping_add(length);
         }
@@ -208,15 +208,14 @@ pub(super) fn code<C: Coder>(
     Ok(made)
 }
 
-/// The bytes of the new file at an offset; none if they were not kept.
-fn head(out: &Written, at: usize) -> &[u8] {
-    out.from(at)
+/// The bytes of the new file at an address in it; none before `kept`, which may be there still, or not.
+fn head<'a>(out: &'a Written, new: &Layout, address: u64, kept: usize) -> Option<&'a [u8]> {
+    new.offset(address).map(|at| if at < kept { &[] } else { out.from(at) })
 }
 
-/// Where the unwind information ends that begins at an address.
-fn behind(out: &Written, new: &Layout, unwind: u64, is_arm64: bool) -> u64 {
-    let Some(at) = new.offset(unwind) else { return unwind };
-    let bytes = head(out, at);
+/// Where the unwind information ends that is at an address, if the file has that.
+fn behind(bytes: Option<&[u8]>, unwind: u64, is_arm64: bool) -> u64 {
+    let Some(bytes) = bytes else { return unwind };
     let size = if is_arm64 { windows::unwind_size_arm64(bytes) } else { windows::unwind_size_x86(bytes) };
     unwind.wrapping_add(size as u64)
 }

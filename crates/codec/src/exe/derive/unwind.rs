@@ -172,7 +172,8 @@ impl Table {
     }
 
     fn old_encoding(&self, function: u32) -> Option<u32> {
-        self.old.binary_search_by_key(&function, |(old, _)| *old).ok().map(|at| self.old[at].1)
+        let behind = self.old.partition_point(|(old, _)| *old <= function);
+        self.old[..behind].last().filter(|(old, _)| *old == function).map(|(_, encoding)| *encoding)
     }
 
     fn guess(&self) -> Guess {

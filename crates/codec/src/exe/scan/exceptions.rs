@@ -39,7 +39,7 @@ impl Scanner<'_, '_> {
         }
         at += 1;
         let length = self.image.leb(&mut at, end)?;
-        let end = at.checked_add(usize::try_from(length).ok()?)?.min(end);
+        let end = at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(end);
         while at < end {
             self.step()?;
             let start_at = at;

@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 
 /// What the offsets in the table's head are relative to.
 struct Head {
-    base: u64,
     /// Offsets in the file.
     units: usize,
     files: usize,
@@ -59,7 +58,7 @@ impl Scanner<'_, '_> {
         const FIELDS: usize = 8;
         let base = self.layout.address(region.offset)?;
         let field = |scanner: &mut Self, number: usize| scanner.image.u64(region.offset + FIELDS + 8 * number);
-        let count = usize::try_from(field(self, 0)?).ok()?;
+        let count = usize::try_from(field(self, 0)?).unwrap_or(usize::MAX);
         let text = field(self, 2)?;
         self.put(region.offset + FIELDS + 16, Kind::Absolute64, 0, text, 0)?;
         let mut parts = [0u64; 5];
@@ -71,7 +70,6 @@ impl Scanner<'_, '_> {
             usize::try_from(part).ok().filter(|part| *part <= region.length).map(|part| region.offset + part)
         };
         let head = Head {
-            base,
             units: offset(parts[1])?,
             files: offset(parts[2])?,
             tables: offset(parts[3])?,
@@ -99,12 +97,11 @@ impl Scanner<'_, '_> {
             self.field(row, Kind::Based32, head.text)?;
             if number < count {
                 self.field(row + 4, Kind::Based32, head.function_base)?;
-                let function = head.functions.checked_add(self.image.u32(row + 4)? as usize)?;
+                let function = head.functions.saturating_add(self.image.u32(row + 4)? as usize);
                 // A function of another form is left alone.
                 let _ = self.go_function(&head, function, &mut source);
             }
         }
-        let _ = head.base;
         Some(())
     }
 
@@ -148,11 +145,11 @@ impl Scanner<'_, '_> {
     /// The lines of a function.
     fn go_source(&mut self, head: &Head, at: usize, (tables, data): (usize, usize), source: &mut Source) -> Option<()> {
         let (files, lines, unit) = (self.image.u32(at + 20)?, self.image.u32(at + 24)?, self.image.u32(at + 32)?);
-        let table = |offset: u32| head.tables.checked_add(offset as usize);
+        let table = |offset: u32| head.tables.saturating_add(offset as usize);
         let Source { seen, rows, by_place } = source;
         by_place.clear();
         if files != 0 {
-            self.go_table(table(files)?, head.end, rows)?;
+            self.go_table(table(files), head.end, rows)?;
             for row in rows.iter() {
                 let file = self.go_file(head, unit, row.value);
                 self.keep(by_place, (row.from, file))?;
@@ -162,10 +159,10 @@ impl Scanner<'_, '_> {
             let behind = by_place.partition_point(|(from, _)| *from <= place);
             behind.checked_sub(1).map_or(NO_LINE, |at| by_place[at].1)
         };
-        if lines != 0 && seen.insert(table(lines)?) {
+        if lines != 0 && seen.insert(table(lines)) {
             self.take(24)?;
             let (mut last, mut last_file, mut last_line) = (BEFORE_LINES, u64::MAX, -1i64);
-            self.go_table(table(lines)?, head.end, rows)?;
+            self.go_table(table(lines), head.end, rows)?;
             for row in rows.iter() {
                 let file = file_at(row.from);
                 let line = key(file, row.value);
@@ -189,7 +186,7 @@ impl Scanner<'_, '_> {
                 if seen.insert(tree) {
                     self.take(24)?;
                     let mut by_index: Vec<u64> = Vec::new();
-                    self.go_table(table(indices)?, head.end, rows)?;
+                    self.go_table(table(indices), head.end, rows)?;
                     for row in rows.iter() {
                         let Ok(index) = usize::try_from(row.value) else { continue };
                         if index < MOST {
@@ -244,7 +241,7 @@ impl Scanner<'_, '_> {
             if distance == 0 {
                 break;
             }
-            from = from.wrapping_add(distance);
+            from = from.saturating_add(distance);
         }
         Some(())
     }

@@ -70,7 +70,7 @@ impl Scanner<'_, '_> {
 
     fn go_links(&mut self, types: &mut Types, links: u64, count: u64) -> Option<()> {
         let at = self.layout.offset(links)?;
-        for number in 0..usize::try_from(count).ok()? {
+        for number in 0..usize::try_from(count).unwrap_or(usize::MAX) {
             let found = self.field(at + 4 * number, Kind::Based32, types.base)?;
             self.lead(types, found)?;
         }
@@ -79,7 +79,7 @@ impl Scanner<'_, '_> {
 
     /// Descriptors that lie one behind the other.
     fn go_contiguous(&mut self, types: &mut Types, length: u64) -> Option<()> {
-        let end = types.start.checked_add(usize::try_from(length).ok()?)?.min(types.stop);
+        let end = types.start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(types.stop);
         let mut at = types.start;
         while at + HEAD <= end {
             self.step()?;
