@@ -60,6 +60,21 @@ pub enum DifferError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A diff would need more memory than allowed.
+    #[error(
+        "a diff of {} and {} needs {needs} MB of memory, --memory allows {limit}; `--codec bidiff` needs less",
+        old.display(), new.display()
+    )]
+    TooHungry {
+        /// The one file.
+        old: PathBuf,
+        /// The other file.
+        new: PathBuf,
+        /// In MB.
+        needs: u64,
+        /// In MB.
+        limit: u64,
+    },
     /// Two files of one publish are for the same platform.
     #[error("{} and {} are both for {platform}", first.display(), second.display())]
     SamePlatform {

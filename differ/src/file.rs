@@ -12,10 +12,19 @@ pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, DifferError> {
     let (file, size) = open(path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(max)).unwrap_or_default());
     file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > max {
-        return Err(failed(std::io::Error::other(format!("it has more than {max} bytes"))));
-    }
+    within(path, bytes.len() as u64, max)?;
     Ok(bytes)
+}
+
+/// Length of a regular file of at most `max` bytes.
+pub fn size(path: &Path, max: u64) -> Result<u64, DifferError> {
+    open(path).and_then(|(_, size)| within(path, size, max))
+}
+
+fn within(path: &Path, size: u64, max: u64) -> Result<u64, DifferError> {
+    let too_long = || std::io::Error::other(format!("it has more than {max} bytes"));
+    let failed = |source| DifferError::File { operation: "read", path: path.to_owned(), source };
+    if size > max { Err(failed(too_long())) } else { Ok(size) }
 }
 
 /// Opens a regular file and says how long it is.

@@ -51,7 +51,7 @@ pub struct AboutPatch {
 pub enum Patched {
     /// It is there, and makes the new program.
     Made(Made<AboutPatch>),
-    /// It would need more memory than allowed.
+    /// It would need more memory than allowed, by whatever codec.
     TooHungry {
         /// What it would need, in bytes.
         needs: u64,
@@ -90,7 +90,7 @@ pub struct Workshop {
 
 enum Job<'a> {
     Full(&'a Artifact),
-    Patch(&'a Wanted),
+    Patch(&'a Wanted, DiffOptions),
 }
 
 enum Done {
@@ -131,11 +131,9 @@ impl Workshop {
             if self.patches.contains_key(&wanted.pair) {
                 continue;
             }
-            let needs = upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1);
-            if needs > self.memory {
-                self.patches.insert(wanted.pair, Patched::TooHungry { needs });
-            } else {
-                jobs.push(Job::Patch(wanted));
+            match self.affordable(wanted) {
+                Ok(coding) => jobs.push(Job::Patch(wanted, coding)),
+                Err(needs) => drop(self.patches.insert(wanted.pair, Patched::TooHungry { needs })),
             }
         }
         if jobs.is_empty() {
@@ -147,8 +145,8 @@ impl Workshop {
                 Job::Full(artifact) => {
                     compress(artifact, self.full_level).map(|made| Done::Full(artifact.digest, made))
                 }
-                Job::Patch(wanted) => {
-                    let made = patch(&self.programs, wanted, self.tool.as_deref(), &self.coding);
+                Job::Patch(wanted, coding) => {
+                    let made = patch(&self.programs, wanted, self.tool.as_deref(), coding);
                     made.map(|made| Done::Patch(wanted.pair, made))
                 }
             };
@@ -164,20 +162,29 @@ impl Workshop {
         }
         Ok(())
     }
+
+    /// How `wanted` is made within the memory there is: as was asked for, else by the plain codec alone, which takes
+    /// less. If neither can be: what the latter needs.
+    fn affordable(&self, wanted: &Wanted) -> Result<DiffOptions, u64> {
+        let plain = DiffOptions { codec: Some(Codec::Bidiff), ..self.coding.clone() };
+        let needs = |coding: &DiffOptions| upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1, coding);
+        let least = needs(&plain);
+        [self.coding.clone(), plain].into_iter().find(|coding| needs(coding) <= self.memory).ok_or(least)
+    }
 }
 
 impl Job<'_> {
     fn size(&self) -> u64 {
         match self {
             Job::Full(artifact) => artifact.bytes.len() as u64,
-            Job::Patch(wanted) => wanted.sizes.1,
+            Job::Patch(wanted, _) => wanted.sizes.1,
         }
     }
 
     fn memory(&self) -> u64 {
         match self {
             Job::Full(_) => COMPRESS_MEMORY,
-            Job::Patch(wanted) => upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1),
+            Job::Patch(wanted, coding) => upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1, coding),
         }
     }
 }
@@ -226,7 +233,7 @@ fn patch(
         tried,
         memory: header.memory,
         diff_time,
-        diff_memory: upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1),
+        diff_memory: upstep_codec::diff_memory(wanted.sizes.0, wanted.sizes.1, coding),
         apply_time: cost.map_or(apply_time, |cost| Duration::from_secs_f64(cost.seconds.clamp(0.0, 1e6))),
         apply_memory: cost.and_then(|cost| cost.memory),
     };

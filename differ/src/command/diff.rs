@@ -1,12 +1,12 @@
 //! `differ diff`
 
-use super::coding::Coding;
+use super::coding::{Coding, Memory};
 use super::output::{self, bytes};
 use crate::measure::Cost;
 use crate::{DifferError, artifact, file};
 use serde::Serialize;
 use std::path::PathBuf;
-use upstep_codec::{ApplyLimits, Header};
+use upstep_codec::{ApplyLimits, DiffOptions, Header};
 use upstep_model::Digest;
 
 /// Make a patch file
@@ -22,6 +22,8 @@ pub struct Args {
     patch: PathBuf,
     #[command(flatten)]
     coding: Coding,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 /// What a patch file is.
@@ -86,9 +88,16 @@ impl Report {
 
 /// Makes the patch.
 pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
+    let coding: DiffOptions = args.coding.into();
+    let [old, new] = [&args.old, &args.new].map(|path| file::size(path, artifact::MAX_SIZE));
+    let (needs, limit) = (upstep_codec::diff_memory(old?, new?, &coding), args.memory.bytes());
+    if needs > limit {
+        let [old, new] = [&args.old, &args.new].map(PathBuf::clone);
+        return Err(DifferError::TooHungry { old, new, needs: needs.div_ceil(1 << 20), limit: limit >> 20 });
+    }
     let old = file::read(&args.old, artifact::MAX_SIZE)?;
     let new = file::read(&args.new, artifact::MAX_SIZE)?;
-    let patch = upstep_codec::diff(&old, &new, &args.coding.into())?;
+    let patch = upstep_codec::diff(&old, &new, &coding)?;
     let header = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
     let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
     file::create(&args.patch, None, |out| out.write_all(&patch).map_err(failed))?;

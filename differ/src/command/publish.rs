@@ -1,7 +1,7 @@
 //! `differ publish`
 
 use super::bar::Bar;
-use super::coding::Coding;
+use super::coding::{Coding, Memory};
 use super::output::{self, bytes, megabytes};
 use super::table::Table;
 use crate::DifferError;
@@ -56,23 +56,8 @@ pub struct Args {
     /// How hard full downloads are compressed: zstd's level, 1 to 22
     #[arg(long, value_name = "N", default_value_t = full::DEFAULT_LEVEL, value_parser = value_parser!(i32).range(1..=22))]
     full_level: i32,
-    /// Most memory to use at once, in MB [default: half of the machine's]
-    #[arg(long, value_name = "MB", long_help = memory_help())]
-    memory: Option<u64>,
-}
-
-fn memory_help() -> String {
-    let mb = 1_000_000;
-    let needs = upstep_codec::diff_memory(25 * mb, 25 * mb) / mb;
-    let fixed = upstep_codec::diff_memory(0, 0).div_ceil(mb);
-    let each = (upstep_codec::diff_memory(1000 * mb, 1000 * mb) / mb - fixed).div_ceil(2000);
-    format!(
-        "Most memory to use at once, in MB [default: half of the machine's]\n\n\
-         A diff takes up to {each} bytes for each byte of old and new together, and {fixed} MB beside:\n\
-         a diff of two programs of 25 MB needs {needs} MB.\n\
-         Diffs run side by side, one for each core, as far as the memory goes; a patch that needs\n\
-         more than all of it is not made."
-    )
+    #[command(flatten)]
+    memory: Memory,
 }
 
 /// Reads a percentage.
@@ -95,7 +80,7 @@ pub fn run(args: &Args, project: &Path, json: bool) -> Result<(), DifferError> {
         no_probe: args.no_probe,
         coding: args.coding.into(),
         full_level: Some(args.full_level),
-        memory: args.memory.map(|megabytes| megabytes.saturating_mul(1 << 20)),
+        memory: Some(args.memory.bytes()),
         tool: std::env::current_exe().ok(),
         now: None,
     };

@@ -182,6 +182,15 @@ fn a_patch_that_needs_more_memory_than_allowed_is_not_made() {
 }
 
 #[test]
+fn a_patch_for_which_the_memory_of_both_codecs_is_too_much_is_made_by_the_plain_one() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["publish", &sandbox.program(LINUX, "1.0.0")]);
+    let report = sandbox.json(&["publish", "--memory", "50", &sandbox.program(LINUX, "1.1.0")]);
+    let patch = &report["releases"][0]["patches"][0];
+    assert_eq!(patch["measured"]["codec"], "bidiff", "{patch}");
+}
+
+#[test]
 fn output_that_nobody_reads_is_no_error() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["publish", &sandbox.program(LINUX, "1.0.0")]);

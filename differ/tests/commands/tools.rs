@@ -1,6 +1,7 @@
 //! The codec for a person: diff, apply, inspect.
 
 use crate::sandbox::{LINUX, Sandbox, program};
+use upstep_codec::DiffOptions;
 use upstep_model::Digest;
 
 #[test]
@@ -56,6 +57,16 @@ fn a_place_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_diff_that_needs_more_memory_than_allowed_says_so() {
+    let sandbox = Sandbox::new();
+    let (old, new) = (sandbox.file("old", &program(LINUX, "1.0.0")), sandbox.file("new", &program(LINUX, "1.1.0")));
+    let error = sandbox.fails(&["diff", "--memory", "50", &old, &new, "patch"]);
+    assert!(error.contains("MB of memory, --memory allows 50") && error.contains(&old), "{error}");
+    assert!(!sandbox.path("patch").exists());
+    sandbox.ok(&["diff", "--memory", "50", "--codec", "bidiff", &old, &new, "patch"]);
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2() {
     let sandbox = Sandbox::new();
     for args in [
@@ -71,7 +82,7 @@ fn wrong_usage_is_exit_code_2() {
 #[test]
 fn the_help_tells_what_a_diff_needs() {
     let help = Sandbox::new().ok(&["publish", "--help"]);
-    let needs = upstep_codec::diff_memory(25_000_000, 25_000_000) / 1_000_000;
+    let needs = upstep_codec::diff_memory(25_000_000, 25_000_000, &DiffOptions::default()) / 1_000_000;
     assert!(help.contains(&format!("two programs of 25 MB needs {needs} MB")), "{help}");
     assert!(help.contains("bytes for each byte of old and new together"), "{help}");
 }
