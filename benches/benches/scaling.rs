@@ -43,11 +43,14 @@ fn run(args: &Args) -> Result<(), BenchError> {
         println!("no program of the corpus is there: `cargo run --release -p upstep-benches -- fetch` brings them");
         return Ok(());
     }
-    println!("processor seconds; ns by n log n: nanoseconds of them for each n log2 n, n the bytes of the new file\n");
-    println!("{:>6} {:>12} {:>24} {:>12} {:>24} {:>9} {:>8}", "", "", "diff", "", "HDiffPatch's diff", "apply", "");
     println!(
-        "{:>6} {:>12} {:>9} {:>14} {:>12} {:>9} {:>14} {:>9} {:>8}",
-        "MB", "patch", "s", "ns by n log n", "bytes/byte", "s", "ns by n log n", "s", "MB"
+        "processor seconds; ns by n log n: nanoseconds of them for each n log2 n, n the bytes of the new file;\n\
+              by halves: against both halves, each alone, which have the same programs together\n"
+    );
+    println!("{:>6} {:>12} {:>34} {:>12} {:>24} {:>9} {:>8}", "", "", "diff", "", "HDiffPatch's diff", "apply", "");
+    println!(
+        "{:>6} {:>12} {:>9} {:>14} {:>9} {:>12} {:>9} {:>14} {:>9} {:>8}",
+        "MB", "patch", "s", "ns by n log n", "by halves", "bytes/byte", "s", "ns by n log n", "s", "MB"
     );
     let mut result = Scaling { date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(), points: Vec::new() };
     for length in LENGTHS.into_iter().filter(|length| *length <= args.most) {
@@ -56,8 +59,10 @@ fn run(args: &Args) -> Result<(), BenchError> {
             Some(usage) => [usage.cpu_seconds, point.per_n_log_n(usage)].map(|value| format!("{value:.2}")),
             None => ["-", "-"].map(str::to_owned),
         };
+        let by_halves = point.halves_cpu_seconds.map(|halves| point.diff.cpu_seconds / halves);
+        let by_halves = by_halves.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         println!(
-            "{length:>6} {:>12} {:>9.2} {:>14.2} {:>12.1} {seconds:>9} {by_n_log_n:>14} {:>9.2} {:>8}",
+            "{length:>6} {:>12} {:>9.2} {:>14.2} {by_halves:>9} {:>12.1} {seconds:>9} {by_n_log_n:>14} {:>9.2} {:>8}",
             point.patch_bytes,
             point.diff.cpu_seconds,
             point.per_n_log_n(&point.diff),

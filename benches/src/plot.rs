@@ -3,7 +3,7 @@
 use crate::BenchError;
 use crate::child::Usage;
 use crate::report::{Measured, Report};
-use crate::scaling::{Point, Scaling};
+use crate::scaling::{Point, Scaling, n_log_n};
 use crate::tool::Tool;
 use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
@@ -173,9 +173,8 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
         mesh(chart.configure_mesh(), "MB of the new file", "processor seconds")?;
         for (name, colour, pick) in lines {
             let Some(first) = seconds(pick).next() else { continue };
-            let n_log_n = |n: f64| n * (n * 1e6).log2();
             let lengths = scaling.points.iter().map(|point| megabytes(point.new_bytes));
-            let even = lengths.map(|n| (n, first.1 * n_log_n(n) / n_log_n(first.0)));
+            let even = lengths.map(|n| (n, first.1 * n_log_n(n * 1e6) / n_log_n(first.0 * 1e6)));
             chart.draw_series(LineSeries::new(even, INK.mix(0.5))).map_err(said)?;
             chart.draw_series(LineSeries::new(seconds(pick), colour.stroke_width(2)).point_size(4)).map_err(said)?;
             if let Some(last) = seconds(pick).next_back() {
@@ -262,6 +261,7 @@ mod tests {
             new_bytes,
             patch_bytes: 5,
             diff: usage,
+            halves_cpu_seconds: None,
             apply: usage,
             hdiffpatch: Some(usage),
         };

@@ -31,6 +31,9 @@ pub struct Point {
     pub patch_bytes: u64,
     /// What making it took.
     pub diff: Usage,
+    /// Processor seconds of making one of the first half and one of the second, which have the same programs together;
+    /// nothing where there is one program only.
+    pub halves_cpu_seconds: Option<f64>,
     /// What applying it took.
     pub apply: Usage,
     /// What HDiffPatch takes to make one of the same files, if it is installed.
@@ -40,9 +43,13 @@ pub struct Point {
 impl Point {
     /// Nanoseconds of processor time for each n log2 n, n the bytes of the new file: what grows by the same is flat.
     pub fn per_n_log_n(&self, usage: &Usage) -> f64 {
-        let n = self.new_bytes.max(2) as f64;
-        usage.cpu_seconds * 1e9 / (n * n.log2())
+        usage.cpu_seconds * 1e9 / n_log_n(self.new_bytes.max(2) as f64)
     }
+}
+
+/// n log2 n.
+pub fn n_log_n(n: f64) -> f64 {
+    n * n.log2()
 }
 
 impl Scaling {
@@ -76,8 +83,18 @@ pub fn measure(pairs: &[Pair], length: u64) -> Result<Point, BenchError> {
     fs::create_dir_all(output()).map_err(BenchError::io("create", &output()))?;
     let scratch = tempfile::tempdir_in(output()).map_err(BenchError::io("create a folder in", &output()))?;
     let [old, new, patch, again] = ["old", "new", "patch", "again"].map(|name| scratch.path().join(name));
-    let old_bytes = concatenate(pairs.iter().map(|pair| &pair.old.1), length, &old)?;
-    let new_bytes = concatenate(pairs.iter().map(|pair| &pair.new.1), length, &new)?;
+    let programs = pairs.iter().cycle();
+    let halves_cpu_seconds = match middle(pairs, length)? {
+        0 => None,
+        middle => {
+            let [first_old, first_new] = concatenate(programs.clone().take(middle), [length; 2], [&old, &new])?;
+            let first = child::measure(&mut ours::diff(Level::default(), &old, &new, &patch))?;
+            concatenate(programs.clone().skip(middle), [length - first_old, length - first_new], [&old, &new])?;
+            let second = child::measure(&mut ours::diff(Level::default(), &old, &new, &patch))?;
+            Some(first.cpu_seconds + second.cpu_seconds)
+        }
+    };
+    let [old_bytes, new_bytes] = concatenate(programs, [length; 2], [&old, &new])?;
     let diff = child::measure(&mut ours::diff(Level::default(), &old, &new, &patch))?;
     let apply = child::measure(&mut ours::apply(&old, &patch, &again))?;
     let (expected, found) = (digest(&new)?, digest(&again)?);
@@ -87,17 +104,37 @@ pub fn measure(pairs: &[Pair], length: u64) -> Result<Point, BenchError> {
     let patch_bytes = fs::metadata(&patch).map_err(BenchError::io("read", &patch))?.len();
     let peer = Tool::HDiffPatch;
     let hdiffpatch = if peer.is_present() { Some(child::measure(&mut peer.diff(&old, &new, &again))?) } else { None };
-    Ok(Point { old_bytes, new_bytes, patch_bytes, diff, apply, hdiffpatch })
+    Ok(Point { old_bytes, new_bytes, patch_bytes, diff, halves_cpu_seconds, apply, hdiffpatch })
 }
 
+/// How many programs make half of `length`, about: 0 if it has not two of them.
+fn middle(pairs: &[Pair], length: u64) -> Result<usize, BenchError> {
+    let mut ends = vec![0];
+    for path in pairs.iter().cycle().map(|pair| &pair.new.1) {
+        let end = ends[ends.len() - 1];
+        let longer = end + fs::metadata(path).map_err(BenchError::io("read", path))?.len();
+        if longer >= length || longer == end {
+            break;
+        }
+        ends.push(longer);
+    }
+    Ok((0..ends.len()).min_by_key(|count| ends[*count].abs_diff(length / 2)).unwrap_or(0))
+}
+
+/// Writes the older and the newer programs one behind the other, each cut at a length.
 fn concatenate<'a>(
-    files: impl Iterator<Item = &'a PathBuf> + Clone,
-    length: u64,
-    to: &Path,
-) -> Result<u64, BenchError> {
+    pairs: impl Iterator<Item = &'a Pair> + Clone,
+    lengths: [u64; 2],
+    to: [&Path; 2],
+) -> Result<[u64; 2], BenchError> {
+    let old = join(pairs.clone().map(|pair| &pair.old.1), lengths[0], to[0])?;
+    Ok([old, join(pairs.map(|pair| &pair.new.1), lengths[1], to[1])?])
+}
+
+fn join<'a>(files: impl Iterator<Item = &'a PathBuf>, length: u64, to: &Path) -> Result<u64, BenchError> {
     let mut file = File::create(to).map_err(BenchError::io("write", to))?;
     let mut left = length;
-    for from in files.cycle() {
+    for from in files {
         let mut part = File::open(from).map_err(BenchError::io("read", from))?.take(left);
         let copied = io::copy(&mut part, &mut file).map_err(BenchError::io("copy", from))?;
         left -= copied;
@@ -116,12 +153,29 @@ mod tests {
     #[test]
     fn programs_stand_one_behind_the_other_and_again_until_the_length() {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = [folder.path().join("a"), folder.path().join("b")];
-        fs::write(&files[0], "abc").expect("written");
-        fs::write(&files[1], "de").expect("written");
-        let to = folder.path().join("all");
-        assert_eq!(concatenate(files.iter(), 9, &to).expect("written"), 9);
-        assert_eq!(fs::read(&to).expect("text"), b"abcdeabcd");
-        assert_eq!(concatenate(files[..0].iter(), 9, &to).expect("written"), 0);
+        let program = |name: &str, bytes: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, bytes).expect("written");
+            Pair { program: name.into(), old: ("1".into(), path.clone()), new: ("2".into(), path) }
+        };
+        let pairs = [program("a", "abc"), program("b", "de")];
+        let [old, new] = [folder.path().join("old"), folder.path().join("new")];
+        let lengths = concatenate(pairs.iter().cycle(), [9, 4], [&old, &new]).expect("written");
+        assert_eq!(
+            (lengths, fs::read(&old).expect("text"), fs::read(&new).expect("text")),
+            ([9, 4], b"abcdeabcd".into(), b"abcd".into())
+        );
+        let lengths = concatenate(pairs[..0].iter().cycle(), [9, 9], [&old, &new]).expect("written");
+        assert_eq!(lengths, [0, 0]);
+    }
+
+    #[test]
+    fn the_middle_is_between_two_programs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        fs::write(&path, [0; 10]).expect("written");
+        let pairs = [Pair { program: "a".into(), old: ("1".into(), path.clone()), new: ("2".into(), path) }];
+        assert_eq!([5, 10, 12, 29, 50].map(|length| middle(&pairs, length).expect("there")), [0, 0, 1, 1, 2]);
+        assert_eq!(middle(&[], 5).expect("none"), 0);
     }
 }
