@@ -160,6 +160,8 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
         measured.map(|(point, usage)| (megabytes(point.new_bytes), usage.cpu_seconds.max(0.001)))
     };
     let across = bounds(scaling.points.iter().map(|point| megabytes(point.new_bytes)));
+    // Names of lines stand behind their ends.
+    let across = (across.0, across.1 * 2.0);
     let up = bounds(lines.iter().flat_map(|(_, _, pick)| seconds(*pick)).map(|point| point.1));
     svg((WIDTH, 420), |area| {
         let title = "Processor time against the length of the new file, n; grey lines grow by n log n";
@@ -179,7 +181,7 @@ fn costs(scaling: &Scaling) -> Result<String, BenchError> {
             chart.draw_series(LineSeries::new(seconds(pick), colour.stroke_width(2)).point_size(4)).map_err(said)?;
             if let Some(last) = seconds(pick).next_back() {
                 let font = (FONT, 14).into_font().color(&colour);
-                let text = Text::new(name, (-8, -20), font.pos(Pos::new(HPos::Right, VPos::Top)));
+                let text = Text::new(name, (10, 0), font.pos(Pos::new(HPos::Left, VPos::Center)));
                 let text = EmptyElement::at(last) + text;
                 chart.draw_series(std::iter::once(text)).map_err(said)?;
             }
