@@ -61,10 +61,7 @@ pub enum DifferError {
         source: std::io::Error,
     },
     /// A diff would need more memory than allowed.
-    #[error(
-        "a diff of {} and {} needs {needs} MB of memory, --memory allows {limit}; `--codec bidiff` needs less",
-        old.display(), new.display()
-    )]
+    #[error("a diff of {} and {} needs {needs} MB of memory, --memory allows {limit}", old.display(), new.display())]
     TooHungry {
         /// The one file.
         old: PathBuf,
