@@ -50,7 +50,7 @@ def make(region, parameters, part):
     if region.content == FIND_FUNCTION:
         return find_function(region, part.new, part.new_layout)
     if region.content in (FUNCTIONS12, FUNCTIONS8):
-        return FunctionTable(region, part).make()
+        return FunctionTable(region, parameters[0], part).make()
     if region.content == UNWIND:
         return unwind.UnwindTable(region, part).make()
     return address_list(region, part)
@@ -158,8 +158,9 @@ def packed(unwind_):
 class FunctionTable:
     """7.4: function tables of PE."""
 
-    def __init__(self, region, part):
+    def __init__(self, region, first, part):
         self.region = region
+        self.first = first  # bytes of the new file before this offset count as missing
         self.new = part.new
         self.layout = part.new_layout
         self.went = lambda a: part.map.went(a & MASK64)[0]
@@ -198,7 +199,7 @@ class FunctionTable:
         o = self.layout.offset(unwind_)
         if o is None:
             return unwind_
-        return unwind_ + unwind_length(self.new[o : min(o + 8, self.region.offset)], self.is_arm64) & MASK64
+        return unwind_ + unwind_length(self.bytes_at(o), self.is_arm64) & MASK64
 
     def make(self):
         made = bytearray()
@@ -288,7 +289,11 @@ class FunctionTable:
 
     def head(self, unwind_):
         o = self.layout.offset(unwind_)
-        return 0 if o is None else u32(self.new, o)
+        return 0 if o is None else u32(self.bytes_at(o), 0)
+
+    def bytes_at(self, o):
+        """The first 8 bytes from the offset on, as far as they are there."""
+        return self.new[o : min(o + 8, self.region.offset)] if o >= self.first else b""
 
 
 # 7.5

@@ -157,7 +157,7 @@ class Renaming:
         least = None
         for r, offset, by in self.shifts:
             if r == register:
-                d = min(abs(offset - o), 2**31 - 1)
+                d = min(abs(signed(offset - o, 32)), 2**31 - 1)
                 if least is None or d < least:
                     least = d
                     best = (min(d, 255), by)

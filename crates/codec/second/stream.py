@@ -172,7 +172,7 @@ def read_derived(coder, layout):
             continue
         parameters = (0, 0)
         if region.content in (FUNCTIONS12, FUNCTIONS8, PAGE_DIGESTS):
-            first = region.offset - numbers.signed(0)
+            first = region.offset - numbers.signed(0) & MASK64
             parameters = (first, numbers.number(1))
             derived.check_parameters(region, parameters)
         found.append(DerivedRegion(region, parameters))
@@ -195,10 +195,10 @@ class Part:
         self.old_layout, self.new_layout = read_layouts(coder, len(old), new_size)
         self.derived = read_derived(coder, self.new_layout)
         self.matches = read_matches(coder, len(old), new_size)
-        second = None if self.is_fast else RangeCoder(stored(coder))
-        self.prepare(SIZES[level], second)
+        self.second = None if self.is_fast else RangeCoder(stored(coder))
+        self.prepare(SIZES[level])
 
-    def prepare(self, sizes, second):
+    def prepare(self, sizes):
         old, new = self.old_layout, self.new_layout
         self.map = AddressMap(self.matches, old, new)
         self.code_scan = CodeScan(self.old, old)
@@ -216,7 +216,7 @@ class Part:
         hits = Hits(self.coder, sizes, guesser, targets, self.destinations)
         self.copying = Copying(self.coder, sizes, self, hits)
         gap_bytes = self.new_size - sum(m.length for m in self.matches)
-        self.literals = Literals(second, self.old, self.new, new, sizes, gap_bytes)
+        self.literals = Literals(self.second, self.old, self.new, new, sizes, gap_bytes)
 
     # 2.14
 
@@ -250,6 +250,8 @@ class Part:
             self.make_blank_regions()
         if self.is_fast:
             self.lanes.end_part(self.new_size)
+        elif not self.second.is_at_end():
+            raise PatchError("something is left of the literals")
         return new
 
     def gap(self, at, end, begins):

@@ -563,7 +563,7 @@ class TableScan:
             distance, at = self.leb(behind, self.go.end)
             if distance == 0:
                 break
-            place = place + distance & MASK64
+            place = min(place + distance, MASK64)
         return rows
 
     # 4.10 Go's types

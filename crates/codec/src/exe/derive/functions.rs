@@ -283,3 +283,20 @@ impl Old {
         self.rows.get(at).filter(|row| row.moved == start).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exe::layout::Segment;
+
+    #[test]
+    fn bytes_before_what_is_kept_count_as_missing_though_they_are_there() {
+        let segments = vec![Segment { offset: 0, address: 0x1000, length: 16 }];
+        let layout = Layout { segments, ..Layout::default() };
+        let mut out = Written::new();
+        out.extend(&[4; 16]);
+        assert_eq!(head(&out, &layout, 0x1008, 8).map(<[u8]>::len), Some(8));
+        assert_eq!(head(&out, &layout, 0x1007, 8).map(<[u8]>::len), Some(0));
+        assert_eq!(head(&out, &layout, 0x2000, 8), None);
+    }
+}
