@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import fields
 from code import START, Automaton
-from fields import BRANCH26, OPCODE, PAGE, RELATIVE32, SIZE, word_at
+from fields import BRANCH26, OPCODE, PAGE, RELATIVE32, word_at
 from layout import ARM64, CLASSES
 from primitives import MASK32, MASK64, Counters, MixedBit, Nibbles, Number, Rank, hash64
 
