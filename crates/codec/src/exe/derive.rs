@@ -58,12 +58,13 @@ impl Derived {
 
     /// From where on bytes of the new file are needed.
     fn keeps_from(&self, new: &Layout) -> usize {
-        match self.region.content {
+        let from = match self.region.content {
             Content::Functions12 | Content::Functions8 => usize::try_from(self.parameters[0]).unwrap_or(usize::MAX),
             // What it is made from is read while it is written.
             Content::FindFunction => usize::MAX,
             _ => self.source(new).map_or(usize::MAX, |source| source.offset),
-        }
+        };
+        from.min(self.region.offset)
     }
 
     /// Its bytes. What they are made from takes memory until they are.
@@ -73,7 +74,7 @@ impl Derived {
         let bytes = match region.content {
             Content::PageDigests => shared.out.digests(self.parameters[0] as usize),
             Content::Functions12 | Content::Functions8 => {
-                let kept = self.keeps_from(&shared.plan.new).min(region.offset);
+                let kept = self.keeps_from(&shared.plan.new);
                 Some(functions::code(shared, image, region, kept)?)
             }
             Content::Unwind => Some(unwind::code(shared, image, region)?),
@@ -101,12 +102,8 @@ pub(crate) struct Derivations {
 
 /// Most bytes of the new file that are kept at a time: where those overlap that several need, all of them.
 fn most_kept(items: &[Derived], new: &Layout) -> usize {
-    let mut spans: Vec<(usize, usize)> = items
-        .iter()
-        .map(|derived| {
-            (derived.keeps_from(new).min(derived.region.offset), derived.ready(new).max(derived.region.end()))
-        })
-        .collect();
+    let mut spans: Vec<(usize, usize)> =
+        items.iter().map(|derived| (derived.keeps_from(new), derived.ready(new).max(derived.region.end()))).collect();
     spans.sort_unstable();
     let (mut most, mut start, mut end) = (0, 0, 0);
     for (from, to) in spans {
@@ -169,9 +166,7 @@ impl Derivations {
     /// Keeps what those need that are still to be made.
     fn keep(&self, new: &Layout, out: &mut Written) {
         let left = self.items.get(self.next..).unwrap_or_default().iter().chain(&self.blank);
-        out.keep_from(
-            left.map(|derived| derived.keeps_from(new).min(derived.region.offset)).min().unwrap_or(usize::MAX),
-        );
+        out.keep_from(left.map(|derived| derived.keeps_from(new)).min().unwrap_or(usize::MAX));
     }
 
     /// The end of the gap that begins at `at` and would end at `end`: where the next region
