@@ -96,7 +96,8 @@ fn a_place_that_cannot_be_written_is_reported_with_what_to_do() {
     // A copy of the command and of the root, for a user who may not read where they are built.
     let elsewhere = tempfile::TempDir::new().expect("a temporary folder");
     let (command, root) = (elsewhere.path().join("upstep"), elsewhere.path().join("root.json"));
-    std::fs::copy(env!("CARGO_BIN_EXE_upstep"), &command).expect("copied");
+    let built = std::fs::read(env!("CARGO_BIN_EXE_upstep")).expect("built");
+    crate::support::program::write(&command, &built);
     std::fs::copy(author.root(), &root).expect("copied");
     let mode = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");

@@ -202,7 +202,7 @@ fn a_file_copied_over_the_idle_program_and_through_its_link_the_base_is_noticed(
     let other = install.release("1.5.0", "");
     let base_links = fs::metadata(install.program()).expect("there").nlink();
     assert_eq!(base_links, 2, "the base is a link");
-    fs::write(install.program(), fs::read(other).expect("read")).expect("written through the link");
+    support::program::write(&install.program(), &fs::read(other).expect("read"));
     assert_eq!(stdout(&install.run(["x"])), "version 1.5.0\n", "{}", install.log());
     assert!(install.log().contains("changed by somebody else"), "{}", install.log());
     assert_settled(&install, "1.5.0");

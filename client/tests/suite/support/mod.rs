@@ -2,6 +2,8 @@
 
 pub mod author;
 pub mod host;
+#[path = "../../../../crates/swap/tests/support/program.rs"]
+pub mod program;
 pub mod script;
 pub mod testee;
 

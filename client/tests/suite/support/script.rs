@@ -84,8 +84,7 @@ impl Installed {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join(format!("{path}{EXE_SUFFIX}"));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(&path, program).expect("installed");
-        executable(&path);
+        super::program::write(&path, program);
         Installed { folder, program: path, root: author.root(), app: author.project.app.to_string() }
     }
 
@@ -144,13 +143,4 @@ pub fn upstep(verb: &str) -> Command {
     command.arg(verb);
     super::plain(&mut command);
     command
-}
-
-#[cfg_attr(windows, expect(unused_variables, reason = "there every file may be run"))]
-pub fn executable(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
-    }
 }

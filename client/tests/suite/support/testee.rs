@@ -121,8 +121,7 @@ impl Testee {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join(format!("{path}{EXE_SUFFIX}"));
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(&path, program).expect("installed");
-        super::script::executable(&path);
+        super::program::write(&path, program);
         Testee { folder, program: path, root: author.root() }
     }
 

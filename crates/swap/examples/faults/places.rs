@@ -97,8 +97,7 @@ fn a_disk_that_runs_full_leaves_the_old_program() {
     let words = ["-t", "tmpfs", "-o", &options, "tmpfs"].map(OsStr::new);
     let mounted = mount(&[&words[..], &[folder.as_os_str()]].concat());
     assert!(mounted, "a small disk is mounted");
-    fs::write(install.program(), &program).expect("written");
-    fs::set_permissions(install.program(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    crate::support::program::write(&install.program(), &program);
     let release = install.release("1.1.0", "");
     let output = install.update(&release);
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "version 1.0.0\n"), "{}", install.log());

@@ -1,6 +1,7 @@
 //! An install of the test program in a temporary folder, and copies of it as other versions.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod program;
 #[cfg(windows)]
 pub mod windows;
 
@@ -57,12 +58,7 @@ fn write(path: &Path, marker: &[u8; marker::LEN], behaviour: &str) {
     let mut merged = fields(FAST);
     merged.extend(fields(behaviour));
     bytes.extend(serde_json::to_vec(&merged).expect("JSON"));
-    fs::write(path, bytes).expect("the program is written");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is made executable");
-    }
+    program::write(path, &bytes);
 }
 
 /// A step of a behaviour that names a file, as JSON.
