@@ -145,7 +145,7 @@ impl Bring<'_> {
             StepKind::Patch { .. } => {
                 let old = file::open(old)?;
                 let limits = ApplyLimits { memory: self.memory };
-                upstep_codec::apply(download, &old, &mut writer, &limits).map(|header| header.to)
+                upstep_codec::apply(download, &old, &mut writer, &limits).map(|applied| applied.to)
             }
         };
         let found = found.map_err(decode)?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Diffed, full};
+use upstep_codec::{Applied, ApplyLimits, CodecError, DiffOptions, Diffed, Prefix, full};
 use upstep_model::{AppName, Codec, Digest, Full, Release, Version, paths};
 use upstep_store::Store;
 
@@ -211,9 +211,9 @@ fn patch(
     let began = Instant::now();
     let mut sink = std::io::sink();
     let header = upstep_codec::apply(&bytes[..], &old[..], &mut sink, &ApplyLimits { memory: u64::MAX })
-        .and_then(|header| match header.to == wanted.pair.1 {
+        .and_then(|Applied { header, to, .. }| match to == wanted.pair.1 {
             true => Ok(header),
-            false => Err(CodecError::WrongNew { expected: wanted.pair.1, found: header.to }),
+            false => Err(CodecError::WrongNew { expected: Prefix::of(&wanted.pair.1), found: to }),
         })
         .map_err(|source| DifferError::WrongPatch {
             from: wanted.versions.0.clone(),

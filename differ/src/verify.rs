@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fs::File;
 use std::sync::Arc;
-use upstep_codec::{ApplyLimits, Header};
+use upstep_codec::{Applied, ApplyLimits};
 use upstep_model::{AppName, Digest, Index, Patch, Release, paths};
 use upstep_store::{MAX_TIMESTAMP, Store};
 
@@ -142,14 +142,14 @@ async fn check_patch(store: &Store, index: &Index, patch: &Patch, programs: &Pro
     let limits = ApplyLimits { memory: patch.memory };
     let applied =
         tokio::task::spawn_blocking(move || upstep_codec::apply(&bytes[..], &old, &mut std::io::sink(), &limits));
-    let header = applied
+    let applied = applied
         .await
         .map_err(|join| DifferError::System { operation: "apply a patch", source: std::io::Error::other(join) })??;
-    compare(&paths::blob(app, &patch.digest), patch, &header, from, to)
+    compare(&paths::blob(app, &patch.digest), patch, &applied, from, to)
 }
 
-/// Whether a patch's header says what the index says.
-fn compare(path: &str, patch: &Patch, header: &Header, from: &Release, to: &Release) -> Result<(), DifferError> {
+/// Whether a patch is and makes what the index says.
+fn compare(path: &str, patch: &Patch, applied: &Applied, from: &Release, to: &Release) -> Result<(), DifferError> {
     let differs = |what: &str, expected: String, found: String| {
         if expected == found {
             return Ok(());
@@ -161,10 +161,10 @@ fn compare(path: &str, patch: &Patch, header: &Header, from: &Release, to: &Rele
         })
     };
     let text = |digest: &Digest| digest.to_string();
-    differs("base", text(&from.artifact.digest), text(&header.from))?;
-    differs("result", text(&to.artifact.digest), text(&header.to))?;
-    differs("codec", patch.codec.to_string(), header.codec.to_string())?;
-    differs("memory", patch.memory.to_string(), header.memory.to_string())
+    differs("base", text(&from.artifact.digest), text(&applied.from))?;
+    differs("result", text(&to.artifact.digest), text(&applied.to))?;
+    differs("codec", patch.codec.to_string(), applied.header.codec.to_string())?;
+    differs("memory", patch.memory.to_string(), applied.header.memory.to_string())
 }
 
 /// An error and its causes in one line.

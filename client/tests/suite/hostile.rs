@@ -4,6 +4,8 @@ use crate::support::author::Author;
 use crate::support::host::{Action, Host};
 use crate::support::script::{Installed, script};
 use crate::support::{ends_with, stderr};
+use upstep_codec::DiffOptions;
+use upstep_model::Digest;
 
 /// An author with two releases, a host of the store, and the first release installed.
 fn two() -> (Author, Host, Installed) {
@@ -120,6 +122,31 @@ fn a_patch_with_a_flipped_byte_falls_back_to_the_full() {
     ends_with(&output, 0);
     assert!(stderr(&output).contains("taking the full download"), "{}", stderr(&output));
     assert!(host.take_requests().iter().any(|request| request.path.ends_with(&full)));
+    assert_eq!(installed.version(), "1.1.0");
+}
+
+#[test]
+fn a_signed_patch_that_makes_another_program_falls_back_to_the_full() {
+    let (author, host, installed) = two();
+    // A patch without a fault, for the right program; only what it makes is not what was signed.
+    let planted = upstep_codec::diff(&script("1.0.0"), &script("6.6.6"), &DiffOptions::default()).expect("a patch");
+    let header = upstep_codec::read_header(&mut &planted[..]).expect("a header");
+    let digest = Digest::of(&planted);
+    let blob = upstep_model::paths::blob(&author.project.app, &digest);
+    std::fs::write(author.store().join(blob), &planted).expect("planted");
+    author.edit(|index| {
+        let patch = index.patches.first_mut().expect("a patch from 1.0.0 to 1.1.0");
+        (patch.digest, patch.size, patch.memory) = (digest, planted.len() as u64, header.memory);
+        patch.codec = header.codec.clone();
+    });
+    let output = installed.update(&host.url());
+    ends_with(&output, 0);
+    assert!(host.take_requests().iter().any(|request| request.path.ends_with(&digest.to_string())));
+    let text = stderr(&output);
+    assert!(text.contains("taking the full download"), "{text}");
+    for digest in [Digest::of(&script("1.1.0")), Digest::of(&script("6.6.6"))] {
+        assert!(text.contains(&digest.to_string()), "{digest} was expected or found: {text}");
+    }
     assert_eq!(installed.version(), "1.1.0");
 }
 

@@ -6,9 +6,7 @@ from primitives import PatchError, strict_leb, unzigzag
 
 def decode(old, body, new_size, window):
     stream = unfold(frames.unpack(frames.split(body), window), 2 * new_size + 65536)
-    if stream[:8] != bytes.fromhex("dfb1000000100000"):
-        raise PatchError("no stream of bidiff")
-    at = 8
+    at = 0
     cursor = 0
     new = bytearray()
     while at < len(stream):

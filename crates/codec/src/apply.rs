@@ -6,6 +6,7 @@ use crate::output::{Download, ended, write_exactly};
 use crate::worker::Worker;
 use crate::{CodecError, Header, ReadAt, header};
 use std::io::{Read, Write};
+use upstep_model::Digest;
 
 /// What the caller allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,17 @@ impl Default for ApplyLimits {
     fn default() -> Self {
         ApplyLimits { memory: 256 << 20 }
     }
+}
+
+/// What a patch was applied to, and what it made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What the patch says about itself.
+    pub header: Header,
+    /// Digest of the old file.
+    pub from: Digest,
+    /// Digest of what was written.
+    pub to: Digest,
 }
 
 /// A patch whose header has been read and whose body has not.
@@ -42,16 +54,17 @@ impl<R: Read> Patch<R> {
     }
 
     /// Writes the new file. What has been written is worth nothing until this returns `Ok`: then
-    /// it has the length and the digest of the header, and the whole patch was read.
+    /// it has the length of the header and a digest that begins as there, and the whole patch was read. Who must trust
+    /// it compares [`Applied::to`] with a digest that was signed.
     pub fn apply(
         self,
         old: &(impl ReadAt + ?Sized),
         new: &mut impl Write,
         limits: &ApplyLimits,
-    ) -> Result<Header, CodecError> {
+    ) -> Result<Applied, CodecError> {
         let Patch { header, coding, body } = self;
-        run(&header, coding, Box::new(Download(body)), &old, new, limits)?;
-        Ok(header)
+        let (from, to) = run(&header, coding, Box::new(Download(body)), &old, new, limits)?;
+        Ok(Applied { header, from, to })
     }
 }
 
@@ -61,7 +74,7 @@ pub fn apply(
     old: &(impl ReadAt + ?Sized),
     new: &mut impl Write,
     limits: &ApplyLimits,
-) -> Result<Header, CodecError> {
+) -> Result<Applied, CodecError> {
     Patch::open(patch)?.apply(old, new, limits)
 }
 
@@ -73,22 +86,23 @@ fn run(
     old: &dyn ReadAt,
     new: &mut dyn Write,
     limits: &ApplyLimits,
-) -> Result<(), CodecError> {
+) -> Result<(Digest, Digest), CodecError> {
     const WHAT: &str = "patch";
     if header.memory > limits.memory {
         return Err(CodecError::Memory { what: WHAT, needs: header.memory, limit: limits.memory });
     }
-    let found = std::thread::scope(|threads| {
+    let (from, to) = std::thread::scope(|threads| {
         let worker = Worker::new(Some(threads), "digests");
         let file = OldFile::open(old, header)?;
         let checked = worker.begin(move || OldFile::check(old, header));
         // What comes before the first byte of the new file is read meanwhile.
         let decoded = coding.decode(header, body, file, threads);
-        checked.recv().unwrap_or_else(|_| Err(ended()))?;
-        write_exactly(&mut decoded?, new, header.to_size, WHAT, &worker)
+        let from = checked.recv().unwrap_or_else(|_| Err(ended()))?;
+        let to = write_exactly(&mut decoded?, new, header.to_size, WHAT, &worker)?;
+        Ok((from, to))
     })?;
-    if found != header.to {
-        return Err(CodecError::WrongNew { expected: header.to, found });
+    if !header.to.is_of(&to) {
+        return Err(CodecError::WrongNew { expected: header.to, found: to });
     }
-    Ok(())
+    Ok((from, to))
 }

@@ -1,4 +1,4 @@
-//! The codec `bidiff`: the stream of the crates bidiff and bipatch, its zeros folded, in zstd
+//! The codec `bidiff`: the stream of the crates bidiff and bipatch without its head, its zeros folded, in zstd
 //! frames.
 //!
 //! bipatch is not trusted with the end: it takes a stream that was cut between two records for a
@@ -11,13 +11,16 @@ use crate::window::{Frames, LEAST_MEMORY, log_within};
 use crate::zeros::Unfolded;
 use crate::{CodecError, Header};
 use bipatch::DecodeError;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 #[cfg(feature = "encode")]
 pub(crate) use encode::{encode, encode_memory};
 
 const WHAT: &str = "patch";
 const BUFFER: usize = 64 << 10;
+
+/// How every stream begins, little-endian: bidiff's magic 0xb1df and its version 0x1000. A patch leaves it out.
+const HEAD: [u8; 8] = [0xdf, 0xb1, 0, 0, 0, 0x10, 0, 0];
 
 /// The largest window that zstd takes on this system.
 const ZSTD_MAX_LOG: u32 = if usize::BITS == 32 { 30 } else { 31 };
@@ -38,21 +41,17 @@ pub(crate) fn decode<'a>(
     let log = log_within(header.memory, ZSTD_MAX_LOG).ok_or(no_room)?;
     let folded = BufReader::with_capacity(BUFFER, Frames::new(body, WHAT, log)?);
     let stream = AtMost::new(Unfolded::new(folded), "stream of the patch", max_stream(header.to_size));
-    let stream = BufReader::with_capacity(BUFFER, stream);
+    let stream = BufReader::with_capacity(BUFFER, HEAD.chain(stream));
     let new_file = bipatch::Reader::new(stream, old).map_err(|error| match error {
         DecodeError::IO(error) => classify(WHAT, error),
-        DecodeError::WrongMagic(found) | DecodeError::WrongVersion(found) => CodecError::Field {
-            field: "stream",
-            expected: "one that begins with bidiff's magic 0xb1df and version 0x1000",
-            found: found.into(),
-        },
+        other => classify(WHAT, io::Error::other(other)),
     })?;
     Ok(Box::new(new_file))
 }
 
 #[cfg(feature = "encode")]
 mod encode {
-    use super::max_stream;
+    use super::{HEAD, max_stream};
     use crate::CodecError;
     use crate::coding::Body;
     use crate::matching::Pair;
@@ -66,7 +65,10 @@ mod encode {
 
     pub(crate) fn encode(pair: &Pair<'_>, level: i32) -> Result<Body, CodecError> {
         let failed = |source| CodecError::Io { operation: "compress the patch", source };
-        let folded = fold(&stream(pair).map_err(failed)?);
+        let stream = stream(pair).map_err(failed)?;
+        let records =
+            stream.strip_prefix(&HEAD).ok_or_else(|| failed(io::Error::other("bidiff's stream has another head")))?;
+        let folded = fold(records);
         let log = log_for(folded.len() as u64, MAX_LOG);
         let mut compressor = Compressor::new(level).map_err(failed)?;
         compressor.set_parameter(CParameter::WindowLog(log)).map_err(failed)?;

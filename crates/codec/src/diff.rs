@@ -3,7 +3,7 @@
 use crate::coding::{Body, Coding};
 use crate::exe::StreamSize;
 use crate::matching::Pair;
-use crate::{CodecError, Header, Level, bidiff, exe, header};
+use crate::{CodecError, Header, Level, Prefix, bidiff, exe, header};
 use upstep_model::{Codec, Digest};
 
 /// Longest file that a patch is made of or for: the suffix array has 32-bit numbers.
@@ -68,9 +68,9 @@ pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, 
 fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
     let header = Header {
         codec: coding.codec(),
-        from: Digest::of(old),
+        from: Prefix::of(&Digest::of(old)),
         from_size: old.len() as u64,
-        to: Digest::of(new),
+        to: Prefix::of(&Digest::of(new)),
         to_size: new.len() as u64,
         memory: body.memory,
     };

@@ -1,5 +1,6 @@
 //! What can go wrong with a patch or a full.
 
+use crate::Prefix;
 use std::io;
 use upstep_model::Digest;
 
@@ -11,9 +12,9 @@ pub enum CodecError {
     #[error("not a patch: it must begin with {expected:02x?}, found {found:02x?}")]
     NotAPatch {
         /// The magic bytes.
-        expected: [u8; 4],
+        expected: [u8; 3],
         /// The file's own first bytes.
-        found: [u8; 4],
+        found: [u8; 3],
     },
     /// The patch was written by a newer Upstep.
     #[error("patch has format {found}, this program reads format {supported}")]
@@ -51,12 +52,12 @@ pub enum CodecError {
     },
     /// The patch is for another file.
     #[error(
-        "old file is not the one that the patch is for: expected {expected} ({expected_size} bytes), found {} ({found_size} bytes)",
+        "old file is not the one that the patch is for: expected {expected}... ({expected_size} bytes), found {} ({found_size} bytes)",
         shown(found)
     )]
     WrongOld {
-        /// Digest of the file that the patch is for.
-        expected: Digest,
+        /// How the digest of the file begins that the patch is for.
+        expected: Prefix<4>,
         /// Its length.
         expected_size: u64,
         /// Digest of the file that is there; not computed where the lengths differ.
@@ -65,10 +66,10 @@ pub enum CodecError {
         found_size: u64,
     },
     /// The output is not what the header promised.
-    #[error("new file is not what the patch promises: expected {expected}, found {found}")]
+    #[error("new file is not what the patch promises: expected {expected}..., found {found}")]
     WrongNew {
-        /// The digest in the header.
-        expected: Digest,
+        /// How the digest must begin.
+        expected: Prefix<8>,
         /// The digest of what came out.
         found: Digest,
     },

@@ -28,13 +28,14 @@ mod matching;
 mod number;
 mod old;
 mod output;
+mod prefix;
 #[cfg(feature = "encode")]
 mod suffixes;
 mod window;
 mod worker;
 mod zeros;
 
-pub use apply::{ApplyLimits, Patch, apply};
+pub use apply::{Applied, ApplyLimits, Patch, apply};
 #[cfg(feature = "encode")]
 pub use diff::{DiffOptions, Diffed, MAX_SIZE, compare, diff, diff_memory, streams};
 pub use error::CodecError;
@@ -43,3 +44,4 @@ pub use exe::StreamSize;
 pub use header::{FORMAT, Header, MAGIC, read_header};
 pub use level::Level;
 pub use old::ReadAt;
+pub use prefix::Prefix;

@@ -35,6 +35,18 @@ pub(crate) fn write(bytes: &mut Vec<u8>, number: u64) {
     bytes.push(rest as u8);
 }
 
+/// The value as a number that is small when it is near zero.
+#[inline(always)]
+pub(crate) fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// What [`zigzag`] was given.
+#[inline(always)]
+pub(crate) fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

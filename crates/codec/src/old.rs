@@ -109,8 +109,8 @@ impl<'a> OldFile<'a> {
         Ok(OldFile { file, start: 0, size, position: 0, blocks: Vec::new() })
     }
 
-    /// Fails unless `file` is the one that the header names; reads it once from end to end.
-    pub(crate) fn check(file: &dyn ReadAt, header: &Header) -> Result<(), CodecError> {
+    /// The digest of `file`, if it is the one that the header names; reads it once from end to end.
+    pub(crate) fn check(file: &dyn ReadAt, header: &Header) -> Result<Digest, CodecError> {
         let size = header.from_size;
         let mut digester = Digester::new();
         let mut buffer = vec![0; BLOCK];
@@ -128,7 +128,7 @@ impl<'a> OldFile<'a> {
             }
         }
         let found = digester.finish();
-        if found == header.from { Ok(()) } else { Err(wrong(header, Some(found), size)) }
+        if header.from.is_of(&found) { Ok(found) } else { Err(wrong(header, Some(found), size)) }
     }
 
     /// Takes bytes that need no check.
@@ -216,6 +216,7 @@ impl Seek for OldFile<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Prefix;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use upstep_model::{Codec, Digest};
 
@@ -238,9 +239,9 @@ mod tests {
         let bytes: Vec<u8> = (0..length).map(|at| (at * 31 / 7) as u8).collect();
         let header = Header {
             codec: Codec::Bidiff,
-            from: Digest::of(&bytes),
+            from: Prefix::of(&Digest::of(&bytes)),
             from_size: length as u64,
-            to: Digest::of(b""),
+            to: Prefix::of(&Digest::of(b"")),
             to_size: 0,
             memory: 0,
         };

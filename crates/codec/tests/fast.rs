@@ -1,12 +1,14 @@
 //! Level `fast` of the codec for programs: its patches make the file they were made for, and
 //! damaged ones end in an error.
 
+mod forged;
 mod programs;
 
+use forged::Lie;
 use programs::{FORMS, Form, Offsets, chained, functions, noise, program, universal, with_one_more};
 use proptest::prelude::*;
 use upstep_codec::{ApplyLimits, CodecError, DiffOptions, Level, apply, diff, read_header};
-use upstep_model::{Codec, Digest};
+use upstep_model::Codec;
 use zstd::zstd_safe::find_frame_compressed_size;
 
 const LIMITS: ApplyLimits = ApplyLimits { memory: 64 << 20 };
@@ -57,18 +59,8 @@ fn contents(patch: &[u8]) -> [Vec<u8>; 2] {
 }
 
 /// A patch with frames that hold something else, and a header for these files.
-fn forged(patch: &[u8], contents: &[Vec<u8>; 2], old: &[u8], new: &[u8], memory: u64) -> Vec<u8> {
-    let mut forged = patch[..6].to_vec();
-    forged.extend(Digest::of(old).as_bytes());
-    forged.extend(Digest::of(new).as_bytes());
-    for number in [old.len() as u64, new.len() as u64, memory] {
-        let mut rest = number;
-        while rest >= 0x80 {
-            forged.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        forged.push(rest as u8);
-    }
+fn forged(contents: &[Vec<u8>; 2], old: &[u8], new: &[u8], memory: u64) -> Vec<u8> {
+    let mut forged = Lie { codec: 2, old, new, to_size: new.len() as u64, memory }.header();
     for content in contents {
         forged.extend(zstd::bulk::compress(content, 1).expect("a frame"));
     }
@@ -132,7 +124,7 @@ fn a_patch_that_is_cut_anywhere_is_an_error() {
     let [coded, lanes] = contents(&patch);
     let mut survived = 0;
     for length in 0..coded.len() {
-        let bad = forged(&patch, &[coded[..length].to_vec(), lanes.clone()], &old, &new, LIMITS.memory);
+        let bad = forged(&[coded[..length].to_vec(), lanes.clone()], &old, &new, LIMITS.memory);
         if let Ok(out) = run(&bad, &old) {
             assert!(out == new, "first frame cut to {length}");
             survived += 1;
@@ -140,12 +132,12 @@ fn a_patch_that_is_cut_anywhere_is_an_error() {
     }
     assert!(survived <= 1, "{survived} cuts went unnoticed");
     for length in 0..lanes.len() {
-        let bad = forged(&patch, &[coded.clone(), lanes[..length].to_vec()], &old, &new, LIMITS.memory);
+        let bad = forged(&[coded.clone(), lanes[..length].to_vec()], &old, &new, LIMITS.memory);
         assert!(run(&bad, &old).is_err(), "second frame cut to {length}");
     }
     for more in [[b"more".to_vec(), Vec::new()], [Vec::new(), b"more".to_vec()]] {
         let bad = [[&coded[..], &more[0]].concat(), [&lanes[..], &more[1]].concat()];
-        assert!(run(&forged(&patch, &bad, &old, &new, LIMITS.memory), &old).is_err());
+        assert!(run(&forged(&bad, &old, &new, LIMITS.memory), &old).is_err());
     }
 }
 
@@ -159,7 +151,7 @@ fn no_flipped_bit_gives_another_file() {
             let mask = [1, 0x80, 0x10][at % 3];
             let mut bad = whole.clone();
             bad[frame][at] ^= mask;
-            if let Ok(out) = run(&forged(&patch, &bad, &old, &new, LIMITS.memory), &old) {
+            if let Ok(out) = run(&forged(&bad, &old, &new, LIMITS.memory), &old) {
                 assert!(out == new, "{form:?}: byte {at} of frame {frame} ^ {mask:#x} gave another file");
             }
         }
@@ -183,10 +175,10 @@ fn less_memory_than_declared_is_refused() {
     assert!(memory <= read_header(&mut &balanced[..]).expect("a header").memory);
     let whole = contents(&patch);
     for declared in [0, 1 << 20, memory / 2, memory - 1] {
-        let error = run(&forged(&patch, &whole, &old, &new, declared), &old).expect_err("too little");
+        let error = run(&forged(&whole, &old, &new, declared), &old).expect_err("too little");
         assert!(matches!(error, CodecError::Memory { .. }), "{declared}: {error}");
     }
-    assert!(run(&forged(&patch, &whole, &old, &new, memory), &old).expect("enough") == new);
+    assert!(run(&forged(&whole, &old, &new, memory), &old).expect("enough") == new);
 }
 
 #[test]
@@ -197,7 +189,7 @@ fn another_old_file_ends_in_an_error() {
         let patch = fast(&old, &new);
         let whole = contents(&patch);
         for wrong in [new.clone(), other, vec![0; old.len()], vec![0xe8; 300], Vec::new()] {
-            assert!(run(&forged(&patch, &whole, &wrong, &new, LIMITS.memory), &wrong).is_err(), "{form:?}");
+            assert!(run(&forged(&whole, &wrong, &new, LIMITS.memory), &wrong).is_err(), "{form:?}");
         }
     }
 }
@@ -221,7 +213,7 @@ proptest! {
             frame[at] = byte;
         }
         let file = if swap { &new } else { &old };
-        if let Ok(out) = run(&forged(&patch, &bad, file, &new, LIMITS.memory), file) {
+        if let Ok(out) = run(&forged(&bad, file, &new, LIMITS.memory), file) {
             prop_assert!(out == new);
         }
     }

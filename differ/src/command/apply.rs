@@ -36,9 +36,9 @@ pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let (patch, size) = file::open(&args.patch)?;
     let mut patch = Digesting { reader: BufReader::new(patch), digester: Digester::new() };
     let limits = ApplyLimits { memory: args.memory.saturating_mul(1 << 20) };
-    let header =
+    let applied =
         file::create(&args.new, Some(&old), |mut new| Ok(upstep_codec::apply(&mut patch, &old, &mut new, &limits)?))?;
-    let report = Report::new(&header, patch.digester.finish(), size);
+    let report = Report::of_applied(&applied, patch.digester.finish(), size);
     if !args.measure {
         return report.print(json);
     }

@@ -6,7 +6,7 @@ use crate::measure::Cost;
 use crate::{DifferError, artifact, file};
 use serde::Serialize;
 use std::path::PathBuf;
-use upstep_codec::{ApplyLimits, DiffOptions, Header};
+use upstep_codec::{Applied, ApplyLimits, DiffOptions, Header};
 use upstep_model::Digest;
 
 /// Make a patch file
@@ -32,9 +32,9 @@ pub struct Report {
     patch: Digest,
     patch_size: u64,
     codec: String,
-    from: Digest,
+    from: String,
     from_size: u64,
-    to: Digest,
+    to: String,
     to_size: u64,
     memory: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,19 +42,26 @@ pub struct Report {
 }
 
 impl Report {
-    /// What `header` says, and the patch file itself.
+    /// What `header` says, and the patch file itself. The header has how the two files' digests
+    /// begin.
     pub fn new(header: &Header, patch: Digest, patch_size: u64) -> Self {
         Report {
             patch,
             patch_size,
             codec: header.codec.to_string(),
-            from: header.from,
+            from: format!("{}...", header.from),
             from_size: header.from_size,
-            to: header.to,
+            to: format!("{}...", header.to),
             to_size: header.to_size,
             memory: header.memory,
             cost: None,
         }
+    }
+
+    /// The same of a patch that was applied: with whole digests.
+    pub fn of_applied(applied: &Applied, patch: Digest, patch_size: u64) -> Self {
+        let (from, to) = (applied.from.to_string(), applied.to.to_string());
+        Report { from, to, ..Report::new(&applied.header, patch, patch_size) }
     }
 
     /// The same with what applying it cost.
@@ -98,8 +105,8 @@ pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let old = file::read(&args.old, artifact::MAX_SIZE)?;
     let new = file::read(&args.new, artifact::MAX_SIZE)?;
     let patch = upstep_codec::diff(&old, &new, &coding)?;
-    let header = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
+    let applied = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
     let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
     file::create(&args.patch, None, |out| out.write_all(&patch).map_err(failed))?;
-    Report::new(&header, Digest::of(&patch), patch.len() as u64).print(json)
+    Report::of_applied(&applied, Digest::of(&patch), patch.len() as u64).print(json)
 }

@@ -175,15 +175,3 @@ pub(crate) fn hash(a: u64, b: u64) -> u64 {
 pub(crate) fn bits_of(value: u64) -> u64 {
     u64::from(u64::BITS - value.leading_zeros())
 }
-
-/// The value as a number that is small when it is near zero.
-#[inline(always)]
-pub(crate) fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-/// What [`zigzag`] was given.
-#[inline(always)]
-pub(crate) fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
-}

@@ -2,12 +2,13 @@
 //!
 //! All of them come before the first byte of the new file, because the map needs all.
 
-use super::bit::{Bit, bits_of, tree, unzigzag, zigzag};
+use super::bit::{Bit, bits_of, tree};
 use super::coder::{Coder, Stream, damaged};
 use super::memory::{Budget, push};
 use super::number::Number;
 use crate::CodecError;
 use crate::matched::Match;
+use crate::number::{unzigzag, zigzag};
 
 /// How many diagonals (distances between old and new) are remembered.
 const RECENT: usize = 16;

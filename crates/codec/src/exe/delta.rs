@@ -37,9 +37,9 @@ pub(crate) fn put(bytes: &mut Vec<u8>, state: &State, parts: &Parts) {
     }
     bytes.push(head);
     put_number(bytes, u64::from(parts.at.wrapping_sub(state.last.at)));
-    put_number(bytes, super::bit::zigzag(if is_by_second { by_second } else { by_first }));
+    put_number(bytes, crate::number::zigzag(if is_by_second { by_second } else { by_first }));
     if head & SAME_BASE == 0 {
-        put_number(bytes, super::bit::zigzag(parts.base.wrapping_sub(state.last.base) as i64));
+        put_number(bytes, crate::number::zigzag(parts.base.wrapping_sub(state.last.base) as i64));
     }
     if head & HAS_SHIFT != 0 {
         bytes.push(parts.shift);
@@ -51,10 +51,10 @@ pub(crate) fn take(bytes: &[u8], place: &mut usize, state: &State) -> Parts {
     let head = byte(bytes, place);
     let at = state.last.at.wrapping_add(number(bytes, place) as u32);
     let from = if head & BY_SECOND != 0 { state.second } else { state.last.target };
-    let target = from.wrapping_add(super::bit::unzigzag(number(bytes, place)) as u64);
+    let target = from.wrapping_add(crate::number::unzigzag(number(bytes, place)) as u64);
     let mut base = state.last.base;
     if head & SAME_BASE == 0 {
-        base = base.wrapping_add(super::bit::unzigzag(number(bytes, place)) as u64);
+        base = base.wrapping_add(crate::number::unzigzag(number(bytes, place)) as u64);
     }
     let shift = if head & HAS_SHIFT != 0 { byte(bytes, place) } else { 0 };
     Parts { at, kind: head & (SAME_BASE - 1), target, base, shift }

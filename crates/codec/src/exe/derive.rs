@@ -128,8 +128,8 @@ pub(crate) fn code<C: Coder>(coder: &mut C, given: &[Derived], new: &Layout) -> 
         if region.content.has_parameters() {
             // The first one is most often near where the region begins.
             let from = region.offset as u64;
-            let distance = numbers.code(coder, 0, super::bit::zigzag(from.wrapping_sub(wanted[0]) as i64));
-            derived.parameters[0] = from.wrapping_sub(super::bit::unzigzag(distance) as u64);
+            let distance = numbers.code(coder, 0, crate::number::zigzag(from.wrapping_sub(wanted[0]) as i64));
+            derived.parameters[0] = from.wrapping_sub(crate::number::unzigzag(distance) as u64);
             derived.parameters[1] = numbers.code(coder, 1, wanted[1]);
         }
         items.push(derived);

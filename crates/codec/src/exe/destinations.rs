@@ -1,11 +1,12 @@
 //! Where code goes that the map can't tell: models of targets, for code that is new and for
 //! references that went elsewhere.
 
-use super::bit::{Bit, hash, unzigzag, zigzag};
+use super::bit::{Bit, hash};
 use super::coder::Coder;
 use super::nibble::Nibbles;
 use super::number::Number;
 use super::popular::Popular;
+use crate::number::{unzigzag, zigzag};
 
 const LIMIT: u32 = 120;
 const SUCCESSORS: usize = 1 << 16;

@@ -168,7 +168,7 @@ impl Kind {
             Kind::Line32 => word.into(),
             Kind::Leb1 | Kind::Leb2 | Kind::Leb3 => base.wrapping_add(leb(self.size(), bytes)),
             Kind::LineLeb1 | Kind::LineLeb2 | Kind::LineLeb3 => {
-                base.wrapping_add(super::bit::unzigzag(leb(self.size(), bytes)) as u64)
+                base.wrapping_add(crate::number::unzigzag(leb(self.size(), bytes)) as u64)
             }
         }
     }
@@ -197,7 +197,7 @@ impl Kind {
             Kind::Line32 => target as u32,
             Kind::Leb1 | Kind::Leb2 | Kind::Leb3 => return to_leb(self.size(), bytes, target.wrapping_sub(base)),
             Kind::LineLeb1 | Kind::LineLeb2 | Kind::LineLeb3 => {
-                let lines = super::bit::zigzag(target.wrapping_sub(base) as i64);
+                let lines = crate::number::zigzag(target.wrapping_sub(base) as i64);
                 return to_leb(self.size(), bytes, lines);
             }
         };

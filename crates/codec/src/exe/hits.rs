@@ -1,7 +1,7 @@
 //! References inside of matches: each is written as if its target had gone where the map says,
 //! and where that is wrong, what is right is coded and learned.
 
-use super::bit::{Bit, Mixed, hash, unzigzag, zigzag};
+use super::bit::{Bit, Mixed, hash};
 use super::body::Shared;
 use super::coder::{Coder, Stream};
 use super::control::Neighbour;
@@ -11,6 +11,7 @@ use super::number::Number;
 use super::reference::Reference;
 use super::targets::{BEFORE_LINES, NO_LINE, Target};
 use super::tier::{HIT, Tier};
+use crate::number::{unzigzag, zigzag};
 
 const LIMIT: u32 = 120;
 

@@ -3,10 +3,11 @@
 //! All knowledge of ELF, PE and Mach-O is the encoder's. The decoder is told of segments and
 //! regions, and takes no more from the old file's headers.
 
-use super::bit::{Bit, zigzag};
+use super::bit::Bit;
 use super::coder::{Coder, Stream, damaged};
 use super::number::Number;
 use crate::CodecError;
+use crate::number::zigzag;
 
 /// Bytes of the file that are loaded at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -240,7 +241,7 @@ impl<C: Coder> Guessed<'_, C> {
             place += 1;
         }
         let difference = found.unwrap_or_else(|| {
-            super::bit::unzigzag(self.numbers.code(self.coder, 0, zigzag(difference as i64))) as u64
+            crate::number::unzigzag(self.numbers.code(self.coder, 0, zigzag(difference as i64))) as u64
         });
         self.differences[..place].rotate_right(1);
         self.differences[0] = difference;

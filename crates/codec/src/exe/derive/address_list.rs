@@ -3,7 +3,7 @@
 //! behind the one before as that was.
 
 use crate::CodecError;
-use crate::exe::bit::{Bit, unzigzag, zigzag};
+use crate::exe::bit::Bit;
 use crate::exe::body::Shared;
 use crate::exe::coder::{Coder, damaged};
 use crate::exe::field::word;
@@ -11,6 +11,7 @@ use crate::exe::image::Image;
 use crate::exe::layout::{Content, Layout, Region, Segment};
 use crate::exe::memory::{Budget, WORD, push};
 use crate::exe::number::Number;
+use crate::number::{unzigzag, zigzag};
 
 const LIMIT: u32 = 250;
 

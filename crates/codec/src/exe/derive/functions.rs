@@ -2,7 +2,7 @@
 //! the place of their unwind information, which mostly is where the one before it ends.
 
 use crate::CodecError;
-use crate::exe::bit::{Bit, unzigzag, zigzag};
+use crate::exe::bit::Bit;
 use crate::exe::body::Shared;
 use crate::exe::coder::Coder;
 use crate::exe::field::word;
@@ -12,6 +12,7 @@ use crate::exe::memory::reserve;
 use crate::exe::number::Number;
 use crate::exe::windows;
 use crate::exe::written::Written;
+use crate::number::{unzigzag, zigzag};
 
 const LIMIT: u32 = 120;
 

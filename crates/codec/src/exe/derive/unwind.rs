@@ -4,7 +4,7 @@
 //! Layout: `mach-o/compact_unwind_encoding.h`.
 
 use crate::CodecError;
-use crate::exe::bit::{Bit, unzigzag, zigzag};
+use crate::exe::bit::Bit;
 use crate::exe::body::Shared;
 use crate::exe::coder::Coder;
 use crate::exe::field::{Kind, word};
@@ -12,6 +12,7 @@ use crate::exe::image::Image;
 use crate::exe::layout::{Content, Layout, Region};
 use crate::exe::memory::{Budget, push};
 use crate::exe::number::Number;
+use crate::number::{unzigzag, zigzag};
 
 const LIMIT: u32 = 60;
 

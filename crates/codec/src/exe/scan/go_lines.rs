@@ -2,12 +2,12 @@
 //!
 //! Layout of Go 1.18 to 1.27: `src/internal/abi/symtab.go` and `src/runtime/symtab.go` there.
 
-use super::super::bit::unzigzag;
 use super::super::field::Kind;
 use super::super::layout::{Go, Region};
 use super::super::memory::push;
 use super::super::targets::{BEFORE_LINES, LINES, NO_LINE};
 use super::Scanner;
+use crate::number::unzigzag;
 use std::collections::BTreeSet;
 
 /// What the offsets in the table's head are relative to.
