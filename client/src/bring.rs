@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use upstep_codec::{ApplyLimits, CodecError};
+use upstep_codec::{ApplyLimits, CodecError, Patch};
 use upstep_model::{Plan, Step, StepKind};
 use upstep_swap::Locked;
 use url::Url;
@@ -145,7 +145,10 @@ impl Bring<'_> {
             StepKind::Patch { .. } => {
                 let old = file::open(old)?;
                 let limits = ApplyLimits { memory: self.memory };
-                upstep_codec::apply(download, &old, &mut writer, &limits).map(|applied| applied.to)
+                Patch::open(download).and_then(|patch| match patch.header().to_size > step.result_size {
+                    true => Err(CodecError::TooLong { what: "new file", limit: step.result_size }),
+                    false => patch.apply(&old, &mut writer, &limits).map(|applied| applied.to),
+                })
             }
         };
         let found = found.map_err(decode)?;

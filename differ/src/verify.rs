@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::fs::File;
 use std::sync::Arc;
 use upstep_codec::{Applied, ApplyLimits};
-use upstep_model::{AppName, Digest, Index, Patch, Release, paths};
+use upstep_model::{AppName, Index, Patch, Release, paths};
 use upstep_store::{MAX_TIMESTAMP, Store};
 
 /// What was checked, and what is wrong.
@@ -145,11 +145,11 @@ async fn check_patch(store: &Store, index: &Index, patch: &Patch, programs: &Pro
     let applied = applied
         .await
         .map_err(|join| DifferError::System { operation: "apply a patch", source: std::io::Error::other(join) })??;
-    compare(&paths::blob(app, &patch.digest), patch, &applied, from, to)
+    compare(&paths::blob(app, &patch.digest), patch, &applied, to)
 }
 
 /// Whether a patch is and makes what the index says.
-fn compare(path: &str, patch: &Patch, applied: &Applied, from: &Release, to: &Release) -> Result<(), DifferError> {
+fn compare(path: &str, patch: &Patch, applied: &Applied, to: &Release) -> Result<(), DifferError> {
     let differs = |what: &str, expected: String, found: String| {
         if expected == found {
             return Ok(());
@@ -160,9 +160,7 @@ fn compare(path: &str, patch: &Patch, applied: &Applied, from: &Release, to: &Re
             found: format!("{what} {found}"),
         })
     };
-    let text = |digest: &Digest| digest.to_string();
-    differs("base", text(&from.artifact.digest), text(&applied.from))?;
-    differs("result", text(&to.artifact.digest), text(&applied.to))?;
+    differs("result", to.artifact.digest.to_string(), applied.to.to_string())?;
     differs("codec", patch.codec.to_string(), applied.header.codec.to_string())?;
     differs("memory", patch.memory.to_string(), applied.header.memory.to_string())
 }

@@ -127,9 +127,24 @@ fn a_patch_with_a_flipped_byte_falls_back_to_the_full() {
 
 #[test]
 fn a_signed_patch_that_makes_another_program_falls_back_to_the_full() {
+    let other = script("6.6.6");
+    let text = with_a_patch_that_makes(&other);
+    for digest in [Digest::of(&script("1.1.0")), Digest::of(&other)] {
+        assert!(text.contains(&digest.to_string()), "{digest} was expected or found: {text}");
+    }
+}
+
+#[test]
+fn a_signed_patch_that_makes_more_than_was_signed_is_not_begun() {
+    let signed = script("1.1.0");
+    let text = with_a_patch_that_makes(&[&signed[..], b"# more\n"].concat());
+    assert!(text.contains(&format!("new file is longer than {} bytes", signed.len())), "{text}");
+}
+
+/// An update from 1.0.0 to 1.1.0 whose patch has no fault, but that it makes `other`. What was said of it.
+fn with_a_patch_that_makes(other: &[u8]) -> String {
     let (author, host, installed) = two();
-    // A patch without a fault, for the right program; only what it makes is not what was signed.
-    let planted = upstep_codec::diff(&script("1.0.0"), &script("6.6.6"), &DiffOptions::default()).expect("a patch");
+    let planted = upstep_codec::diff(&script("1.0.0"), other, &DiffOptions::default()).expect("a patch");
     let header = upstep_codec::read_header(&mut &planted[..]).expect("a header");
     let digest = Digest::of(&planted);
     let blob = upstep_model::paths::blob(&author.project.app, &digest);
@@ -144,10 +159,8 @@ fn a_signed_patch_that_makes_another_program_falls_back_to_the_full() {
     assert!(host.take_requests().iter().any(|request| request.path.ends_with(&digest.to_string())));
     let text = stderr(&output);
     assert!(text.contains("taking the full download"), "{text}");
-    for digest in [Digest::of(&script("1.1.0")), Digest::of(&script("6.6.6"))] {
-        assert!(text.contains(&digest.to_string()), "{digest} was expected or found: {text}");
-    }
     assert_eq!(installed.version(), "1.1.0");
+    text
 }
 
 #[test]

@@ -10,7 +10,6 @@ use crate::old::OldFile;
 use crate::window::{Frames, LEAST_MEMORY, log_within};
 use crate::zeros::Unfolded;
 use crate::{CodecError, Header};
-use bipatch::DecodeError;
 use std::io::{self, BufReader, Read};
 
 #[cfg(feature = "encode")]
@@ -42,10 +41,7 @@ pub(crate) fn decode<'a>(
     let folded = BufReader::with_capacity(BUFFER, Frames::new(body, WHAT, log)?);
     let stream = AtMost::new(Unfolded::new(folded), "stream of the patch", max_stream(header.to_size));
     let stream = BufReader::with_capacity(BUFFER, HEAD.chain(stream));
-    let new_file = bipatch::Reader::new(stream, old).map_err(|error| match error {
-        DecodeError::IO(error) => classify(WHAT, error),
-        other => classify(WHAT, io::Error::other(other)),
-    })?;
+    let new_file = bipatch::Reader::new(stream, old).map_err(|error| classify(WHAT, io::Error::other(error)))?;
     Ok(Box::new(new_file))
 }
 

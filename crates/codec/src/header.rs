@@ -6,7 +6,6 @@
 use crate::coding::Coding;
 use crate::error::classify;
 use crate::{CodecError, Prefix, number};
-
 use std::io::{self, Read};
 use upstep_model::Codec;
 
@@ -33,7 +32,7 @@ pub struct Header {
     pub to: Prefix<8>,
     /// Length of that file in bytes.
     pub to_size: u64,
-    /// Memory that decoding needs, in bytes: a multiple of 1,024.
+    /// Memory that decoding needs, in bytes; it is told in units of 1,024, rounded up.
     pub memory: u64,
 }
 
@@ -59,7 +58,7 @@ pub(crate) fn read(patch: &mut dyn Read) -> Result<(Header, Coding), CodecError>
     let grown = number(patch, "grown")?;
     let to_size = from_size.checked_add_signed(number::unzigzag(grown)).ok_or(CodecError::Field {
         field: "grown",
-        expected: "what makes a length of at most 64 bits of from_size",
+        expected: "what makes a length from 0 to 2^64 - 1 of from_size",
         found: grown,
     })?;
     let kib = number(patch, "memory")?;

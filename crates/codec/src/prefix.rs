@@ -19,13 +19,12 @@ impl<const N: usize> Prefix<N> {
         Prefix(bytes)
     }
 
-    /// From its bytes.
-    pub fn from_bytes(bytes: [u8; N]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; N]) -> Self {
         Prefix(bytes)
     }
 
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8; N] {
+    #[cfg(feature = "encode")]
+    pub(crate) fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }
 

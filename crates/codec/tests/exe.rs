@@ -294,19 +294,20 @@ fn another_old_file_ends_in_an_error() {
 fn sizes_that_nothing_justifies_end_at_once() {
     let (old, new) = pair(Form::ElfX86, 5, 60);
     let patch = diff(&old, &new, &exe()).expect("a patch");
-    let mut long = forged(&patch, &old, &new, LIMITS.memory);
-    // The number behind the length of the old file.
-    let at = 6 + 64 + 3;
-    let length = long[at..].iter().position(|byte| *byte < 0x80).expect("an end") + 1;
-    for size in
-        [vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], vec![0xff, 0xff, 0xff, 0xff, 7], vec![0]]
-    {
-        let mut changed = long.clone();
-        changed.splice(at..at + length, size);
-        assert!(run(&changed, &old).is_err());
+    let mut body = &patch[..];
+    read_header(&mut body).expect("a header");
+    let run_as = |to_size| {
+        let header = Lie { codec: 2, old: &old, new: &new, to_size, memory: LIMITS.memory }.header();
+        run(&[&header, body].concat(), &old)
+    };
+    assert!(run_as(new.len() as u64).expect("the right length") == new);
+    for to_size in [0, new.len() as u64 - 1, new.len() as u64 + 1, i32::MAX as u64] {
+        assert!(run_as(to_size).is_err(), "{to_size}");
     }
-    long.truncate(at);
-    assert!(run(&long, &old).is_err());
+    for to_size in [1 << 31, 1 << 62, i64::MAX as u64] {
+        let error = run_as(to_size).expect_err("too long");
+        assert!(matches!(error, CodecError::Field { field: "to_size", found, .. } if found == to_size), "{error}");
+    }
 }
 
 fn form() -> impl Strategy<Value = Form> {

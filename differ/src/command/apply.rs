@@ -11,8 +11,8 @@ use upstep_model::{Digest, Digester};
 
 /// Apply a patch file
 ///
-/// The new file is written only if it is, to the byte, what the patch was made for. It gets the
-/// permissions of the old one.
+/// The new file is written only if it has the length that the patch names, and a digest that begins as
+/// there. It gets the permissions of the old one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file that the patch is for

@@ -6,7 +6,7 @@ use crate::measure::Cost;
 use crate::{DifferError, artifact, file};
 use serde::Serialize;
 use std::path::PathBuf;
-use upstep_codec::{Applied, ApplyLimits, DiffOptions, Header};
+use upstep_codec::{Applied, ApplyLimits, CodecError, DiffOptions, Header, Prefix};
 use upstep_model::Digest;
 
 /// Make a patch file
@@ -42,16 +42,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// What `header` says, and the patch file itself. The header has how the two files' digests
-    /// begin.
+    /// What `header` says, and the patch file itself. Of the two files it has how their digests begin.
     pub fn new(header: &Header, patch: Digest, patch_size: u64) -> Self {
         Report {
             patch,
             patch_size,
             codec: header.codec.to_string(),
-            from: format!("{}...", header.from),
+            from: header.from.to_string(),
             from_size: header.from_size,
-            to: format!("{}...", header.to),
+            to: header.to.to_string(),
             to_size: header.to_size,
             memory: header.memory,
             cost: None,
@@ -74,14 +73,15 @@ impl Report {
         if json {
             return output::json(self);
         }
+        let shown = |digest: &str| if digest.len() < 64 { format!("{digest}...") } else { digest.to_owned() };
         let mut text = format!(
             "patch   {} ({} bytes, {})\nfrom    {} ({} bytes)\nto      {} ({} bytes)\nmemory  {} bytes to apply it\n",
             self.patch,
             bytes(self.patch_size),
             self.codec,
-            self.from,
+            shown(&self.from),
             bytes(self.from_size),
-            self.to,
+            shown(&self.to),
             bytes(self.to_size),
             bytes(self.memory),
         );
@@ -106,7 +106,11 @@ pub fn run(args: &Args, json: bool) -> Result<(), DifferError> {
     let new = file::read(&args.new, artifact::MAX_SIZE)?;
     let patch = upstep_codec::diff(&old, &new, &coding)?;
     let applied = upstep_codec::apply(&patch[..], &old[..], &mut std::io::sink(), &ApplyLimits { memory: u64::MAX })?;
+    let (digest, to) = (Digest::of(&patch), Digest::of(&new));
+    if applied.to != to {
+        return Err(CodecError::WrongNew { expected: Prefix::of(&to), found: applied.to }.into());
+    }
     let failed = |source| DifferError::File { operation: "write", path: args.patch.clone(), source };
     file::create(&args.patch, None, |out| out.write_all(&patch).map_err(failed))?;
-    Report::of_applied(&applied, Digest::of(&patch), patch.len() as u64).print(json)
+    Report::of_applied(&applied, digest, patch.len() as u64).print(json)
 }

@@ -1,7 +1,7 @@
 //! What is fuzzed: the bodies of patches, each for the old file of a pair.
 //!
 //! An input is the number of a pair, modulo how many there are, and the body of a patch for it. The
-//! header is not mutated: digests of other files would end each run before anything is decoded.
+//! header is not mutated: what it has of digests would end each run before anything is decoded.
 
 use std::path::Path;
 use upstep_codec::{ApplyLimits, CodecError, apply, read_header};

@@ -19,7 +19,7 @@ impl Lie<'_> {
         header.extend(&Digest::of(self.old).as_bytes()[..4]);
         header.extend(&Digest::of(self.new).as_bytes()[..8]);
         let from_size = self.old.len() as u64;
-        let grown = self.to_size.wrapping_sub(from_size).cast_signed();
+        let grown = i64::try_from(i128::from(self.to_size) - i128::from(from_size)).expect("a length that can be told");
         for number in [from_size, ((grown << 1) ^ (grown >> 63)).cast_unsigned(), self.memory / 1024] {
             let mut rest = number;
             while rest >= 0x80 {
