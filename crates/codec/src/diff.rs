@@ -51,32 +51,23 @@ pub fn compare(old: &[u8], new: &[u8], options: &DiffOptions) -> Result<Diffed, 
             .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     });
+    let (from, to) = (Prefix::of(&Digest::of(old)), Prefix::of(&Digest::of(new)));
+    let patch = |coding: Coding, body: Body| {
+        let (from_size, to_size) = (old.len() as u64, new.len() as u64);
+        let header = Header { codec: coding.codec(), from, from_size, to, to_size, memory: body.memory };
+        (coding.codec(), [header::write(&header, coding), body.bytes].concat())
+    };
     let mut patches = Vec::new();
     for (coding, body) in codings.into_iter().zip(bodies) {
-        patches.extend(body?.map(|body| (coding.codec(), patch(old, new, coding, body))));
+        patches.extend(body?.map(|body| patch(coding, body)));
     }
     if patches.is_empty() {
-        let body = bidiff::encode(pair, options.level.zstd())?;
-        patches.push((Codec::Bidiff, patch(old, new, Coding::Bidiff, body)));
+        patches.push(patch(Coding::Bidiff, bidiff::encode(pair, options.level.zstd())?));
     }
     patches.sort_by_key(|(_, patch)| patch.len());
     let tried = patches.iter().map(|(codec, patch)| (codec.clone(), patch.len() as u64)).collect();
     let (_, patch) = patches.swap_remove(0);
     Ok(Diffed { patch, tried })
-}
-
-fn patch(old: &[u8], new: &[u8], coding: Coding, body: Body) -> Vec<u8> {
-    let header = Header {
-        codec: coding.codec(),
-        from: Prefix::of(&Digest::of(old)),
-        from_size: old.len() as u64,
-        to: Prefix::of(&Digest::of(new)),
-        to_size: new.len() as u64,
-        memory: body.memory,
-    };
-    let mut patch = header::write(&header, coding);
-    patch.extend(body.bytes);
-    patch
 }
 
 /// What each stream of a patch by the codec `exe` takes; nothing where it does not apply.
