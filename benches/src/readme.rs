@@ -80,7 +80,7 @@ fn verdict(report: &Report, tools: &[Tool]) -> String {
             let _ = write!(text, " {} takes {:.2} times Upstep's bytes.", tool.name(), ratio);
         }
     }
-    text.push_str(" (Geometric means. Upstep's patches hold 12 bytes of the two digests; the others hold none.)");
+    text.push_str(" (Geometric means.)");
     text
 }
 
